@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config";
+
+// Packages are tested from their sources, so a stale build can never pass for the code under test.
+const conditions = ["source", "module", "import", "default"];
+const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: "rooms",
+          include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
+          globalSetup: ["packages/testkit/src/vitest/services.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: "e2e",
+          include: ["tests/**/*.test.ts"],
+          globalSetup: ["packages/testkit/src/vitest/services.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
