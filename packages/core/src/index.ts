@@ -1,0 +1,29 @@
+export type { HttpAnswer, NoAnswer, TokenEndpointAnswer } from "./answer.ts";
+export { causeOfRejection, REJECTION_CAUSES, type RejectionCause } from "./cause.ts";
+export { CONNECTION_STATES, type ConnectionSchedule, type ConnectionState, TRANSITIONS } from "./connection.ts";
+export { type Decision, decide, STRIKES_TO_END } from "./decide.ts";
+export {
+  type AnswerFields,
+  type ClientAuthentication,
+  type ErrorRule,
+  type Lifetimes,
+  type ProviderDescriptor,
+  REFRESH_MODES,
+  type RefreshMode,
+  type Retry,
+  type Schedule,
+} from "./descriptor.ts";
+export type { ConnectionEvent, ConnectionEventKind, RefreshFailed } from "./event.ts";
+export { judge } from "./judge.ts";
+export {
+  type Evidence,
+  type FailureOutcome,
+  isSuccess,
+  OUTCOME_KINDS,
+  type Outcome,
+  type OutcomeKind,
+  type SuccessOutcome,
+  type TokenAnswer,
+} from "./outcome.ts";
+export { AD_HOC_PRIORITY, dueAfterFailure, dueAfterSuccess, urgency } from "./policy.ts";
+export { spread } from "./spread.ts";

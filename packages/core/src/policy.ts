@@ -1,0 +1,107 @@
+import type { ConnectionSchedule } from "./connection.ts";
+import type { ProviderDescriptor } from "./descriptor.ts";
+import type { FailureOutcome } from "./outcome.ts";
+import { spread } from "./spread.ts";
+
+/** A lead longer than the token would make it due before it was issued. */
+const LARGEST_LEAD_SHARE = 0.5;
+const LARGEST_JITTER_SHARE = 0.25;
+/** A provider that asks for more is asked again within the hour: its clock may be wrong, ours must not stop. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/**
+ * When a connection that has just been refreshed, imported or reconnected is due next.
+ *
+ * @param now epoch ms, by the database's clock
+ * @returns epoch ms, never before `now`; null in mode `off`
+ */
+export function dueAfterSuccess(
+  connection: Pick<
+    ConnectionSchedule,
+    "id" | "mode" | "accessTokenExpiresAt" | "grantExpiresAt" | "grantHardExpiresAt"
+  >,
+  descriptor: ProviderDescriptor,
+  now: number,
+): number | null {
+  switch (connection.mode) {
+    case "off":
+      return null;
+    case "fresh":
+      return Math.max(now, dueBeforeExpiry(connection.id, connection.accessTokenExpiresAt, descriptor, now));
+    case "keepalive":
+      return Math.max(now, dueBeforeLapse(connection, descriptor, now));
+  }
+}
+
+function dueBeforeExpiry(id: string, expiresAt: number | null, descriptor: ProviderDescriptor, now: number): number {
+  if (expiresAt === null) return now;
+  const { leadMs, jitterMs } = descriptor.schedule;
+  const remainingMs = Math.max(0, expiresAt - now);
+  const lead = Math.min(leadMs, remainingMs * LARGEST_LEAD_SHARE);
+  const jitter = Math.min(jitterMs, remainingMs * LARGEST_JITTER_SHARE);
+  return Math.round(expiresAt - lead - spread(id) * jitter);
+}
+
+function dueBeforeLapse(
+  connection: Pick<ConnectionSchedule, "id" | "grantExpiresAt" | "grantHardExpiresAt">,
+  descriptor: ProviderDescriptor,
+  now: number,
+): number {
+  const { keepaliveMs, jitterMs, safetyMarginMs } = descriptor.schedule;
+  const regular = now + keepaliveMs - spread(connection.id) * Math.min(jitterMs, keepaliveMs * LARGEST_JITTER_SHARE);
+  const lapsesAt = connection.grantExpiresAt;
+  if (lapsesAt === null) return Math.round(regular);
+  const margin = Math.min(safetyMarginMs, Math.max(0, lapsesAt - now) * LARGEST_LEAD_SHARE);
+  return Math.round(Math.min(regular, lapsesAt - margin));
+}
+
+/**
+ * When a connection whose refresh failed is due again: backoff that doubles, spread by connection,
+ * `Retry-After` honoured, and inside the provider's grace window where there is one.
+ *
+ * @param failures failed attempts in a row, this one included
+ */
+export function dueAfterFailure(
+  connection: Pick<ConnectionSchedule, "id" | "unknownSince">,
+  outcome: FailureOutcome,
+  failures: number,
+  descriptor: ProviderDescriptor,
+  now: number,
+): number {
+  const { firstMs, maxMs } = descriptor.retry;
+  const step = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 20));
+  const backoff = step * (0.75 + 0.25 * spread(`${connection.id}#${failures}`));
+  const asked = Math.min(outcome.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS);
+  const due = now + Math.max(backoff, asked);
+  return Math.round(Math.max(now, withinGrace(due, connection.unknownSince, descriptor.graceMs, firstMs, now)));
+}
+
+/** The spent token works only inside the window, so the last tries come before it closes. */
+function withinGrace(due: number, unknownSince: number | null, graceMs: number, firstMs: number, now: number): number {
+  if (unknownSince === null || graceMs === 0) return due;
+  const closesAt = unknownSince + graceMs;
+  if (now >= closesAt || due < closesAt - firstMs) return due;
+  return Math.min(due, Math.max(now + firstMs / 2, closesAt - 2 * firstMs));
+}
+
+/**
+ * How soon a due connection must be served, as a queue priority: 1 is the most urgent. Follows the
+ * time left until something is lost: the access token in mode `fresh`, the grant itself otherwise.
+ *
+ * @returns a whole number from 10 (1 to 9 are for people who wait) to 2,000,000
+ */
+export function urgency(
+  connection: {
+    readonly mode: string;
+    readonly accessTokenExpiresAt: number | null;
+    readonly grantExpiresAt: number | null;
+  },
+  now: number,
+): number {
+  const deadline = connection.mode === "fresh" ? connection.accessTokenExpiresAt : connection.grantExpiresAt;
+  const leftMs = deadline === null ? 0 : Math.max(0, deadline - now);
+  return Math.min(2_000_000, 10 + Math.floor(leftMs / 1000));
+}
+
+/** Priority of a refresh that a person waits for. */
+export const AD_HOC_PRIORITY = 1;
