@@ -5,6 +5,9 @@ export type ConnectionState = "active" | "needs_reauth";
 
 export const CONNECTION_STATES: readonly ConnectionState[] = ["active", "needs_reauth"];
 
+/** Brake of an OAuth app: while it is not `closed`, its connections are neither refreshed nor judged. */
+export type BreakerState = "closed" | "open" | "half_open";
+
 /** The only changes of state there are, and what may cause each. */
 export const TRANSITIONS = [
   { from: "active", to: "needs_reauth", by: "second strike" },

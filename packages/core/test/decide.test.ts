@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { type ConnectionSchedule, type Decision, decide, OUTCOME_KINDS, type Outcome } from "../src/index.ts";
+import { connection, DAY, descriptor, failure, MINUTE, NOW, success } from "./samples.ts";
+
+const after = (outcome: Outcome, row: Partial<ConnectionSchedule> = {}, now = NOW): Decision =>
+  decide({ ...connection, ...row }, outcome, descriptor, { sentAt: now - 200, now });
+
+describe("a grant ends only by the rule", () => {
+  test("the first invalid_grant is a strike, and the second look comes after the gap", () => {
+    const decision = after(failure("rejected"));
+    expect(decision).toMatchObject({ state: "active", strikes: 1, firstStrikeAt: NOW, dueAt: NOW + descriptor.strikeGapMs });
+  });
+
+  test("a second invalid_grant after the gap ends it, with the cause, and nothing is due any more", () => {
+    const decision = after(failure("rejected"), { strikes: 1, firstStrikeAt: NOW - MINUTE });
+    expect(decision).toMatchObject({ state: "needs_reauth", dueAt: null, cause: "unexplained" });
+    expect(decision.events.map((event) => event.kind)).toEqual(["refresh_failed", "needs_reauth"]);
+  });
+
+  test("a second invalid_grant before the gap has passed proves nothing", () => {
+    const decision = after(failure("rejected"), { strikes: 1, firstStrikeAt: NOW - MINUTE + 1 });
+    expect(decision).toMatchObject({ state: "active", strikes: 1, dueAt: NOW + 1 });
+  });
+
+  test.each(OUTCOME_KINDS.filter((kind) => !["rotated", "renewed", "rejected"].includes(kind)))(
+    "%s never changes the state and counts no strike, however often it comes",
+    (kind) => {
+      const row = { strikes: 1, firstStrikeAt: NOW - DAY, failures: 1000 };
+      const decision = after(failure(kind as "ambiguous"), row);
+      expect(decision).toMatchObject({ state: "active", strikes: 1, failures: 1001 });
+      expect(decision.dueAt).toBeGreaterThan(NOW);
+    },
+  );
+
+  test("a success wipes strikes, failures and doubt, and says that it recovered", () => {
+    const row = { strikes: 1, firstStrikeAt: NOW - 1, failures: 3, unknownSince: NOW - 5_000 };
+    const decision = after(success(), row);
+    expect(decision).toMatchObject({ state: "active", strikes: 0, firstStrikeAt: null, failures: 0, unknownSince: null });
+    expect(decision.events).toEqual([{ kind: "recovered", failures: 3, unknownForMs: 5_000 }]);
+  });
+});
+
+describe("expiries", () => {
+  test("count from the moment the request left, not from the answer", () => {
+    expect(after(success()).accessTokenExpiresAt).toBe(NOW - 200 + 30 * MINUTE);
+  });
+
+  test("a missing expires_in means the provider's usual lifetime, never forever", () => {
+    expect(after(success({ expiresInMs: null })).accessTokenExpiresAt).toBe(NOW - 200 + descriptor.lifetimes.accessTokenMs);
+  });
+
+  test("an answer without an access token is asked again soon, but not in a loop", () => {
+    const decision = after(success({ accessToken: null }));
+    expect(decision.accessTokenExpiresAt).toBeLessThanOrEqual(NOW);
+    expect(decision.dueAt).toBe(NOW + descriptor.retry.firstMs);
+  });
+
+  test("a token that lives for a second is not refreshed in a loop", () => {
+    expect(after(success({ expiresInMs: 1_000 })).dueAt).toBe(NOW + descriptor.retry.firstMs);
+  });
+
+  test("the hard end stays known when an answer does not repeat it", () => {
+    const hard = NOW + 1000 * DAY;
+    expect(after(success(), { grantHardExpiresAt: hard }).grantHardExpiresAt).toBe(hard);
+  });
+});
+
+describe("causes", () => {
+  test.each([
+    ["hard_cap", { grantHardExpiresAt: NOW - 1, grantExpiresAt: NOW - 1 }],
+    ["inactivity", { grantExpiresAt: NOW - 1 }],
+    ["lost_answer", { unknownSince: NOW - MINUTE }],
+    ["unexplained", {}],
+  ])("%s", (cause, row) => {
+    expect(after(failure("rejected"), row).cause).toBe(cause);
+  });
+
+  test("what may have rotated unseen is remembered from the first time on", () => {
+    expect(after(failure("ambiguous")).unknownSince).toBe(NOW);
+    expect(after(failure("ambiguous"), { unknownSince: NOW - MINUTE }).unknownSince).toBe(NOW - MINUTE);
+    expect(after(failure("unavailable")).unknownSince).toBeNull();
+  });
+});
+
+describe("mode off", () => {
+  test("is not scheduled after a success or a failure that somebody asked for", () => {
+    expect(after(success(), { mode: "off" }).dueAt).toBeNull();
+    expect(after(failure("unavailable"), { mode: "off" }).dueAt).toBeNull();
+  });
+
+  test("is asked again when a rotation may have been missed", () => {
+    expect(after(failure("ambiguous"), { mode: "off" }).dueAt).toBeGreaterThan(NOW);
+  });
+});

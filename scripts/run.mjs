@@ -1,0 +1,122 @@
+// The one entry of every npm script: brings the tree to where the command can run, then runs it.
+// Needs nothing but Node and npm; everything else is installed here.
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bin = join(root, "node_modules", ".bin");
+const env = {
+  ...process.env,
+  PATH: `${bin}${delimiter}${process.env.PATH}`,
+  TURBO_TELEMETRY_DISABLED: "1",
+  TURBO_NO_UPDATE_NOTIFIER: "1",
+};
+
+const node = (file, ...args) => [process.execPath, [join(root, file), ...args]];
+const tool = (name, ...args) => [join(bin, name), args];
+
+const commands = {
+  build: { steps: () => [] },
+  demo: { steps: (args) => [node("apps/standalone/dist/main.js", "demo", ...args)] },
+  start: { steps: (args) => [node("apps/standalone/dist/main.js", "start", ...args)] },
+  admin: { quiet: true, steps: (args) => [node("apps/admin/dist/main.js", ...args)] },
+  bench: { steps: (args) => [node("bench/dist/main.js", ...args)] },
+  check: { steps: () => checks() },
+  test: { steps: (args) => [...(args.length === 0 ? checks() : []), tool("vitest", "run", ...args)] },
+};
+
+/** Format and lint with import direction and cycles, types of tests, rules of the rooms, dead code. */
+function checks() {
+  return [
+    tool("biome", "ci", "--error-on-warnings"),
+    tool("tsc", "-p", "tsconfig.test.json"),
+    node("scripts/check-rooms.mjs"),
+    tool("knip"),
+  ];
+}
+
+const [name = "", ...args] = process.argv.slice(2);
+const command = commands[name];
+if (command === undefined) stop(`Unknown command "${name}". There are: ${Object.keys(commands).join(", ")}.`, 2);
+install(command.quiet);
+build(command.quiet);
+for (const step of command.steps(args)) {
+  const code = await run(step);
+  if (code !== 0) process.exit(code);
+}
+
+/** Installs when the lockfile is not the one that node_modules was made from. */
+function install(quiet) {
+  const lock = createHash("sha256").update(readFileSync(join(root, "pnpm-lock.yaml"))).digest("hex");
+  const stamp = join(root, "node_modules", ".evergrant-installed");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  say(quiet, "Installing dependencies…");
+  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  // npm's own settings, handed down by `npm run`, are no business of pnpm's.
+  const clean = Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith("npm_") || key === "npm_config_registry"));
+  finish("install", spawnSync(npm, ["exec", "--yes", "--", packageManager, "install", "--frozen-lockfile", "--reporter=append-only"], {
+    cwd: root, env: clean, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"],
+  }));
+  writeFileSync(stamp, lock);
+}
+
+/** Builds when a source is newer than the last build; what did not change comes out of turbo's cache. */
+function build(quiet) {
+  const stamp = join(root, ".turbo", "evergrant-built");
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > newestSource()) return;
+  say(quiet, "Building…");
+  finish("build", spawnSync(join(bin, "turbo"), ["run", "build", "--output-logs=errors-only", "--log-prefix=none"], {
+    cwd: root, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"],
+  }));
+  mkdirSync(join(root, ".turbo"), { recursive: true });
+  writeFileSync(stamp, "");
+}
+
+function newestSource() {
+  let newest = statSync(join(root, "pnpm-lock.yaml")).mtimeMs;
+  const visit = (folder) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (["node_modules", "dist", "generated", "test"].includes(entry.name) || entry.name.startsWith(".")) continue;
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) visit(path);
+      else if (/\.(ts|json|prisma|css|mjs)$/.test(entry.name)) newest = Math.max(newest, statSync(path).mtimeMs);
+    }
+  };
+  for (const room of ["apps", "packages", "prisma", "bench"]) visit(join(root, room));
+  return newest;
+}
+
+function finish(what, result) {
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
+  stop(`The ${what} failed${result.error ? `: ${result.error.message}` : ""}.`, 1);
+}
+
+/** The child hears Ctrl-C by itself; a signal sent to this process alone is passed on. */
+function run([file, childArgs]) {
+  return new Promise((resolve) => {
+    const child = spawn(file, childArgs, { cwd: root, env, stdio: "inherit" });
+    process.on("SIGINT", () => {});
+    const pass = () => child.kill("SIGTERM");
+    process.on("SIGTERM", pass);
+    child.on("error", (error) => stop(error.message, 1));
+    child.on("exit", (code, signal) => {
+      process.off("SIGTERM", pass);
+      resolve(code ?? (signal === "SIGINT" ? 130 : 1));
+    });
+  });
+}
+
+function say(quiet, text) {
+  // A command for machines owns standard output.
+  if (!quiet) process.stderr.write(`${text}\n`);
+}
+
+function stop(text, code) {
+  process.stderr.write(`${text}\n`);
+  process.exit(code);
+}
