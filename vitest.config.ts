@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // Packages are tested from their sources, so a stale build can never pass for the code under test.
-const conditions = ["source", "module", "import", "default"];
+const conditions = ["source", "node"];
 const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({

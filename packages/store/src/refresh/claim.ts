@@ -1,0 +1,120 @@
+import type { BreakerState, ConnectionSchedule, RefreshMode } from "@evergrant/core";
+import type { Store } from "../client.ts";
+import { Prisma } from "../generated/client.ts";
+
+/** A connection that this process alone may refresh until its lease ends. Times are epoch ms of the database's clock. */
+export interface Claim {
+  readonly intentId: string;
+  readonly appId: string;
+  readonly generation: number;
+  /** Ciphertext of the refresh token to present, bound to connection and generation. */
+  readonly refreshToken: Uint8Array;
+  readonly connection: ConnectionSchedule;
+  readonly breaker: BreakerState;
+  readonly dueAt: number;
+  readonly claimedAt: number;
+  /** When the first of the unsettled claims before this one was made; null when there was none. */
+  readonly unsettledSince: number | null;
+}
+
+/**
+ * Claims connections for refresh, many at once: writes an intent for each that is active, due, its
+ * app's breaker closed and without a living lease. An id that does not come back is busy or no
+ * longer eligible.
+ *
+ * Rows are locked in the order of their ids, connection and token set together, so that what comes
+ * back is the latest generation even when another settle committed after this statement began. Rows
+ * that someone else holds are passed over: whoever holds them is about to change them.
+ *
+ * After a crash of the holder the intent stays until its lease ends; the next claim then takes it
+ * over and reports `unsettledSince`.
+ *
+ * @param holder name of this process, for people
+ * @throws the driver's error when the database is away; then no claim is known to have been made,
+ *   and one made unseen ends with its lease
+ */
+export async function claim(
+  { prisma }: Pick<Store, "prisma">,
+  connectionIds: readonly string[],
+  { holder, leaseMs }: { readonly holder: string; readonly leaseMs: number },
+): Promise<Claim[]> {
+  const rows = await prisma.$queryRaw<ClaimRow[]>(claimStatement(connectionIds, holder, leaseMs));
+  return rows.map(toClaim);
+}
+
+function claimStatement(connectionIds: readonly string[], holder: string, leaseMs: number): Prisma.Sql {
+  return Prisma.sql`
+    WITH eligible AS (
+      SELECT c.id, c.app_id, c.mode, c.due_at, c.access_token_expires_at, c.grant_expires_at,
+             c.grant_hard_expires_at, c.strikes, c.first_strike_at, c.failures, c.unknown_since,
+             t.generation, t.fingerprint, t.refresh_token, a.breaker_state
+      FROM connection c
+      JOIN token_set t ON t.connection_id = c.id
+      JOIN oauth_app a ON a.id = c.app_id
+      WHERE c.id = ANY(${connectionIds as string[]}::text[])
+        AND c.state = 'active' AND c.due_at <= clock_timestamp() AND a.breaker_state = 'closed'
+      ORDER BY c.id
+      FOR NO KEY UPDATE OF c, t SKIP LOCKED
+    ), intent AS (
+      INSERT INTO refresh_intent AS i (connection_id, intent_id, app_id, generation, fingerprint, holder,
+                                       claimed_at, lease_expires_at, first_claimed_at)
+      SELECT e.id, gen_random_uuid(), e.app_id, e.generation, e.fingerprint, ${holder},
+             now(), clock_timestamp() + ${leaseMs}::int * interval '1 millisecond', now()
+      FROM eligible e
+      ON CONFLICT (connection_id) DO UPDATE
+        SET intent_id = excluded.intent_id, generation = excluded.generation, fingerprint = excluded.fingerprint,
+            holder = excluded.holder, claimed_at = excluded.claimed_at, lease_expires_at = excluded.lease_expires_at
+        WHERE i.lease_expires_at < clock_timestamp()
+      RETURNING connection_id, intent_id, claimed_at, first_claimed_at
+    )
+    SELECT e.*, i.intent_id::text, i.claimed_at, i.first_claimed_at
+    FROM intent i JOIN eligible e ON e.id = i.connection_id`;
+}
+
+interface ClaimRow {
+  readonly id: string;
+  readonly app_id: string;
+  readonly mode: RefreshMode;
+  readonly due_at: Date;
+  readonly access_token_expires_at: Date | null;
+  readonly grant_expires_at: Date | null;
+  readonly grant_hard_expires_at: Date | null;
+  readonly strikes: number;
+  readonly first_strike_at: Date | null;
+  readonly failures: number;
+  readonly unknown_since: Date | null;
+  readonly generation: number;
+  readonly refresh_token: Uint8Array;
+  readonly breaker_state: BreakerState;
+  readonly intent_id: string;
+  readonly claimed_at: Date;
+  readonly first_claimed_at: Date;
+}
+
+function toClaim(row: ClaimRow): Claim {
+  const claimedAt = row.claimed_at.getTime();
+  const firstClaimedAt = row.first_claimed_at.getTime();
+  const unsettledSince = firstClaimedAt < claimedAt ? firstClaimedAt : null;
+  return {
+    intentId: row.intent_id,
+    appId: row.app_id,
+    generation: row.generation,
+    refreshToken: row.refresh_token,
+    breaker: row.breaker_state,
+    dueAt: row.due_at.getTime(),
+    claimedAt,
+    unsettledSince,
+    connection: {
+      id: row.id,
+      mode: row.mode,
+      accessTokenExpiresAt: row.access_token_expires_at?.getTime() ?? null,
+      grantExpiresAt: row.grant_expires_at?.getTime() ?? null,
+      grantHardExpiresAt: row.grant_hard_expires_at?.getTime() ?? null,
+      strikes: row.strikes,
+      firstStrikeAt: row.first_strike_at?.getTime() ?? null,
+      failures: row.failures,
+      // A claim that was never settled may have reached the provider.
+      unknownSince: row.unknown_since?.getTime() ?? unsettledSince,
+    },
+  };
+}

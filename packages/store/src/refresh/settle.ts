@@ -1,0 +1,170 @@
+import type { Decision, OutcomeKind } from "@evergrant/core";
+import type { Store } from "../client.ts";
+import { toBase64 } from "../client-parameters.ts";
+import { Prisma } from "../generated/client.ts";
+
+/** The end of one refresh, ready to be written. */
+export interface Settlement {
+  readonly connectionId: string;
+  readonly appId: string;
+  readonly intentId: string;
+  /** Generation whose refresh token was presented. */
+  readonly generation: number;
+  readonly outcome: OutcomeKind;
+  readonly decision: Decision;
+  /** Sealed for `generation + 1`; null when no token set was received. */
+  readonly tokens: SealedTokens | null;
+  readonly durationMs: number;
+  readonly latenessMs: number;
+}
+
+export interface SealedTokens {
+  readonly refreshToken: Uint8Array;
+  readonly accessToken: Uint8Array | null;
+  /** Keyed fingerprint of the refresh token. */
+  readonly fingerprint: Uint8Array;
+  /** The client secret that obtained the set; null for a public client. */
+  readonly secretId: bigint | null;
+}
+
+/**
+ * `settled`: written. `repeated`: an earlier try of this very settlement had been written.
+ * `stale`: another refresh or a reconnect came first; a failure was dropped, a token set was kept
+ * as a candidate.
+ */
+export type SettleResult = "settled" | "repeated" | "stale";
+
+/**
+ * Ends refreshes, many at once, in one transaction: tokens, schedule, journal, tally, outbox and the
+ * end of the intent. Compare-and-set on generation and intent, for success and for failure: a stale
+ * holder's write changes nothing (invariants 2 and 3).
+ *
+ * Safe to try again after any error, also when the commit's answer was lost.
+ *
+ * @param process unique name of the writing process, so that tallies of two never wait for each other
+ * @returns one result per settlement, in order
+ * @throws the driver's error; then either all of it is written or nothing
+ */
+export async function settle(
+  { prisma }: Pick<Store, "prisma">,
+  settlements: readonly Settlement[],
+  process: string,
+): Promise<SettleResult[]> {
+  if (settlements.length === 0) return [];
+  const rows = await prisma.$queryRaw<{ intent_id: string; result: SettleResult }[]>(
+    settleStatement(settlements, process),
+  );
+  const results = new Map(rows.map((row) => [row.intent_id, row.result]));
+  return settlements.map((settlement) => results.get(settlement.intentId) ?? "stale");
+}
+
+/**
+ * Locks connection and token set in the order of ids, as every writer does, before anything else is
+ * touched; the intent is removed only under that lock.
+ */
+function settleStatement(settlements: readonly Settlement[], process: string): Prisma.Sql {
+  return Prisma.sql`
+    WITH input AS (${inputRows(settlements)}), locked AS (
+      SELECT c.id, c.state, t.generation, t.fingerprint
+      FROM connection c JOIN token_set t ON t.connection_id = c.id
+      WHERE c.id = ANY(${settlements.map((item) => item.connectionId)}::text[])
+      ORDER BY c.id
+      FOR NO KEY UPDATE OF c, t
+    ), closed AS (
+      DELETE FROM refresh_intent i USING input s JOIN locked l ON l.id = s.connection_id
+      WHERE i.connection_id = s.connection_id AND i.intent_id = s.intent_id
+      RETURNING i.intent_id
+    ), judged AS (
+      SELECT s.*, l.state AS state_before, CASE
+          WHEN x.intent_id IS NOT NULL AND l.generation = s.generation THEN 'settled'
+          WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
+          ELSE 'stale' END AS result
+      FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id
+    ), won AS (
+      SELECT * FROM judged WHERE result = 'settled'
+    ), tokens AS (
+      UPDATE token_set t
+      SET generation = t.generation + 1, refresh_token = w.refresh_token, access_token = w.access_token,
+          fingerprint = w.fingerprint, secret_id = w.secret_id, stored_at = clock_timestamp()
+      FROM won w WHERE t.connection_id = w.connection_id AND w.refresh_token IS NOT NULL
+    ), schedule AS (
+      UPDATE connection c
+      SET state = w.state, state_reason = CASE WHEN w.state <> c.state THEN w.cause ELSE c.state_reason END,
+          state_changed_at = CASE WHEN w.state <> c.state THEN now() ELSE c.state_changed_at END,
+          due_at = w.due_at, access_token_expires_at = w.access_token_expires_at,
+          grant_expires_at = w.grant_expires_at, grant_hard_expires_at = w.grant_hard_expires_at,
+          strikes = w.strikes, first_strike_at = w.first_strike_at, failures = w.failures,
+          unknown_since = w.unknown_since, last_outcome = w.outcome, last_attempt_at = clock_timestamp(),
+          last_refreshed_at = CASE WHEN w.refresh_token IS NULL THEN c.last_refreshed_at ELSE clock_timestamp() END
+      FROM won w WHERE c.id = w.connection_id
+    ), candidate AS (
+      INSERT INTO token_candidate (connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at)
+      SELECT connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at
+      FROM judged WHERE result = 'stale' AND refresh_token IS NOT NULL
+      RETURNING connection_id, generation
+    ), journal AS (
+      INSERT INTO refresh_event (app_id, connection_id, kind, generation, detail)
+      SELECT w.app_id, w.connection_id, e->>'kind', w.generation, e - 'kind'
+      FROM won w, jsonb_array_elements(w.events) e
+      UNION ALL
+      SELECT j.app_id, j.connection_id, 'candidate_kept', j.generation, '{}'::jsonb
+      FROM judged j JOIN candidate k ON k.connection_id = j.connection_id AND k.generation = j.generation
+    ), tally AS (
+      INSERT INTO refresh_tally AS t (bucket_at, app_id, outcome, cause, process, refreshes,
+                                      duration_ms_sum, lateness_ms_sum, lateness_ms_max)
+      SELECT date_trunc('minute', now()), app_id, outcome, coalesce(cause, ''), ${process}, count(*),
+             sum(duration_ms), sum(lateness_ms), max(lateness_ms)
+      FROM won GROUP BY app_id, outcome, coalesce(cause, '')
+      ON CONFLICT (bucket_at, app_id, outcome, cause, process) DO UPDATE
+        SET refreshes = t.refreshes + excluded.refreshes,
+            duration_ms_sum = t.duration_ms_sum + excluded.duration_ms_sum,
+            lateness_ms_sum = t.lateness_ms_sum + excluded.lateness_ms_sum,
+            lateness_ms_max = greatest(t.lateness_ms_max, excluded.lateness_ms_max)
+    ), told AS (
+      INSERT INTO outbox (kind, connection_id, payload)
+      SELECT 'connection.needs_reauth', connection_id, jsonb_build_object('app', app_id, 'cause', cause)
+      FROM won WHERE state = 'needs_reauth' AND state_before <> 'needs_reauth'
+    )
+    SELECT intent_id::text, result FROM judged`;
+}
+
+/**
+ * One column an array. Ciphertexts travel as base64 text: Prisma takes the type of a list from its
+ * first element, and a list of bytes that begins with null would be stored as text.
+ */
+function inputRows(settlements: readonly Settlement[]): Prisma.Sql {
+  const column = <T>(read: (item: Settlement) => T): T[] => settlements.map(read);
+  const time = (read: (decision: Decision) => number | null): (Date | null)[] =>
+    settlements.map(({ decision }) => toDate(read(decision)));
+  return Prisma.sql`
+    SELECT connection_id, app_id, intent_id, generation, outcome, cause, state, due_at, access_token_expires_at,
+           grant_expires_at, grant_hard_expires_at, strikes, first_strike_at, failures, unknown_since,
+           decode(refresh_token, 'base64') AS refresh_token, decode(access_token, 'base64') AS access_token,
+           decode(fingerprint, 'base64') AS fingerprint, secret_id, duration_ms, lateness_ms, events
+    FROM unnest(
+      ${column((item) => item.connectionId)}::text[], ${column((item) => item.appId)}::text[],
+      ${column((item) => item.intentId)}::uuid[], ${column((item) => item.generation)}::int[],
+      ${column((item) => item.outcome)}::text[], ${column((item) => item.decision.cause)}::text[],
+      ${column((item) => item.decision.state)}::connection_state[],
+      ${time((decision) => decision.dueAt)}::timestamptz[],
+      ${time((decision) => decision.accessTokenExpiresAt)}::timestamptz[],
+      ${time((decision) => decision.grantExpiresAt)}::timestamptz[],
+      ${time((decision) => decision.grantHardExpiresAt)}::timestamptz[],
+      ${column((item) => item.decision.strikes)}::int[],
+      ${time((decision) => decision.firstStrikeAt)}::timestamptz[],
+      ${column((item) => item.decision.failures)}::int[],
+      ${time((decision) => decision.unknownSince)}::timestamptz[],
+      ${column((item) => toBase64(item.tokens?.refreshToken ?? null))}::text[],
+      ${column((item) => toBase64(item.tokens?.accessToken ?? null))}::text[],
+      ${column((item) => toBase64(item.tokens?.fingerprint ?? null))}::text[],
+      ${column((item) => item.tokens?.secretId ?? null)}::bigint[],
+      ${column((item) => Math.round(item.durationMs))}::int[], ${column((item) => Math.round(item.latenessMs))}::int[],
+      ${column((item) => JSON.stringify(item.decision.events))}::jsonb[]
+    ) AS s(connection_id, app_id, intent_id, generation, outcome, cause, state, due_at, access_token_expires_at,
+           grant_expires_at, grant_hard_expires_at, strikes, first_strike_at, failures, unknown_since,
+           refresh_token, access_token, fingerprint, secret_id, duration_ms, lateness_ms, events)`;
+}
+
+function toDate(epochMs: number | null): Date | null {
+  return epochMs === null ? null : new Date(epochMs);
+}

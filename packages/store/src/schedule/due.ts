@@ -1,0 +1,50 @@
+import type { RefreshMode } from "@evergrant/core";
+import type { Store } from "../client.ts";
+
+/** Where a scan of due connections stands: everything up to here has been offered. */
+export interface DuePosition {
+  readonly dueAt: number;
+  readonly connectionId: string;
+}
+
+/** A due connection, as much of it as its urgency needs. Times are epoch ms. */
+export interface DueConnection extends DuePosition {
+  readonly mode: RefreshMode;
+  readonly accessTokenExpiresAt: number | null;
+  readonly grantExpiresAt: number | null;
+}
+
+/**
+ * Reads an app's due connections after a position, longest due first. Cost follows what is returned:
+ * one range of one index.
+ *
+ * @param now the database's clock at the time of reading, epoch ms, comes back with the rows
+ */
+export async function readDue(
+  { prisma }: Pick<Store, "prisma">,
+  { appId, after, limit }: { readonly appId: string; readonly after: DuePosition | null; readonly limit: number },
+): Promise<DueConnection[]> {
+  const from = new Date(after?.dueAt ?? 0);
+  const fromId = after?.connectionId ?? "";
+  const rows = await prisma.$queryRaw<DueRow[]>`
+    SELECT id, due_at, mode::text, access_token_expires_at, grant_expires_at
+    FROM connection
+    WHERE app_id = ${appId} AND due_at <= clock_timestamp() AND (due_at, id) > (${from}::timestamptz, ${fromId})
+    ORDER BY due_at, id
+    LIMIT ${limit}`;
+  return rows.map((row) => ({
+    connectionId: row.id,
+    dueAt: row.due_at.getTime(),
+    mode: row.mode,
+    accessTokenExpiresAt: row.access_token_expires_at?.getTime() ?? null,
+    grantExpiresAt: row.grant_expires_at?.getTime() ?? null,
+  }));
+}
+
+interface DueRow {
+  readonly id: string;
+  readonly due_at: Date;
+  readonly mode: RefreshMode;
+  readonly access_token_expires_at: Date | null;
+  readonly grant_expires_at: Date | null;
+}

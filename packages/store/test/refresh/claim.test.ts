@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { claim, renewLeases, settle } from "../../src/index.ts";
+import { addApp, killLeases, makeDue, openTestStore, successOf, type TestStore, textOf, tokenText } from "./rows.ts";
+
+let { store, connect, close } = {} as TestStore;
+beforeAll(async () => {
+  ({ store, connect, close } = await openTestStore());
+});
+afterAll(() => close());
+beforeEach(() => store.prisma.connection.deleteMany());
+
+const claimAll = (ids: string[], holder = "one") => claim(store, ids, { holder, leaseMs: 30_000 });
+const idsOf = (claims: Awaited<ReturnType<typeof claim>>) => claims.map((item) => item.connection.id).sort();
+
+describe("a claim", () => {
+  test("brings the token, its generation and the schedule of each due connection, and leaves an intent", async () => {
+    await connect("a");
+    await connect("b");
+    const claims = await claimAll(["a", "b", "unknown"]);
+    expect(idsOf(claims)).toEqual(["a", "b"]);
+    const [first] = claims.sort((one, two) => one.connection.id.localeCompare(two.connection.id));
+    expect(first).toMatchObject({ appId: "app", generation: 1, unsettledSince: null, connection: { mode: "fresh", strikes: 0 } });
+    expect(textOf(first?.refreshToken)).toBe(tokenText("a", 1));
+    expect(Math.abs((first?.claimedAt ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect(await store.prisma.refreshIntent.count()).toBe(2);
+  });
+
+  test("made by twenty at once is granted to one", async () => {
+    const ids = Array.from({ length: 50 }, (_, index) => `c${index}`);
+    for (const id of ids) await connect(id);
+    const all = await Promise.all(Array.from({ length: 20 }, (_, index) => claimAll(ids, `holder-${index}`)));
+    expect(idsOf(all.flat())).toEqual([...ids].sort());
+  });
+
+  test("passes over a connection that is not due yet", async () => {
+    await connect("a", { dueInMs: 60_000 });
+    expect(await claimAll(["a"])).toEqual([]);
+  });
+
+  test("of a connection that needs re-authorization cannot be asked for: the database refuses to make it due", async () => {
+    await expect(connect("a", { state: "needs_reauth" })).rejects.toThrow("connection_due_only_when_wanted");
+  });
+
+  test("passes over an app whose breaker is not closed", async () => {
+    await addApp(store, "broken");
+    await store.prisma.oAuthApp.update({ where: { id: "broken" }, data: { breakerState: "open" } });
+    await connect("a", { appId: "broken" });
+    expect(await claimAll(["a"])).toEqual([]);
+  });
+
+  test("takes over when the lease has died, and says since when the outcome is unknown", async () => {
+    await connect("a");
+    const [lost] = await claimAll(["a"]);
+    expect(await claimAll(["a"], "two")).toEqual([]);
+    await killLeases(store);
+    const [taken] = await claimAll(["a"], "two");
+    expect(taken?.intentId).not.toBe(lost?.intentId);
+    expect(taken?.unsettledSince).toBe((lost?.claimedAt ?? 0) - 60_000);
+    expect(taken?.connection.unknownSince).toBe(taken?.unsettledSince);
+  });
+
+  test("never brings a generation that is no longer the latest, however claims, settles and requests cross", async () => {
+    const ids = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    for (const id of ids) await connect(id);
+    const presented = new Set<string>();
+    const refreshFor = async (holder: string) => {
+      for (let round = 0; round < 40; round++) {
+        const claims = await claimAll(ids, holder);
+        for (const item of claims) {
+          const token = textOf(item.refreshToken);
+          expect(token).toBe(tokenText(item.connection.id, item.generation));
+          expect(presented.has(token), `${token} presented twice`).toBe(false);
+          presented.add(token);
+        }
+        await settle(store, claims.map((item) => successOf(item, { dueAt: item.claimedAt - 1 })), holder);
+      }
+    };
+    await Promise.all(["one", "two", "three", "four"].map(refreshFor));
+    expect(presented.size).toBeGreaterThan(100);
+  });
+});
+
+describe("a lease", () => {
+  test("is renewed while its intent is ours, and reported lost when another took over", async () => {
+    await connect("a");
+    const [mine] = await claimAll(["a"]);
+    const intentId = mine?.intentId ?? "";
+    expect(await renewLeases(store, [intentId], 30_000)).toEqual([]);
+    await killLeases(store);
+    // Late but not taken over: still ours.
+    expect(await renewLeases(store, [intentId], 30_000)).toEqual([]);
+    await killLeases(store);
+    await claimAll(["a"], "two");
+    expect(await renewLeases(store, [intentId], 30_000)).toEqual([intentId]);
+  });
+
+  test("renewal in one order never deadlocks with settles in another", async () => {
+    const ids = Array.from({ length: 100 }, (_, index) => `c${index}`);
+    for (const id of ids) await connect(id);
+    for (let round = 0; round < 5; round++) {
+      const claims = await claimAll(ids);
+      expect(claims).toHaveLength(100);
+      const intents = claims.map((item) => item.intentId);
+      await Promise.all([
+        renewLeases(store, intents.toReversed(), 30_000),
+        settle(store, claims.slice(0, 50).map((item) => successOf(item)), "one"),
+        settle(store, claims.slice(50).toReversed().map((item) => successOf(item)), "two"),
+      ]);
+      await makeDue(store);
+    }
+  });
+});
