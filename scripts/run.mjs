@@ -22,7 +22,7 @@ const commands = {
   build: { steps: () => [] },
   demo: { steps: (args) => [node("apps/standalone/dist/main.js", "demo", ...args)] },
   start: { steps: (args) => [node("apps/standalone/dist/main.js", "start", ...args)] },
-  admin: { quiet: true, steps: (args) => [node("apps/admin/dist/main.js", ...args)] },
+  admin: { quiet: true, prepare: findFleet, steps: (args) => [node("apps/admin/dist/main.js", ...args)] },
   bench: { steps: (args) => [node("bench/dist/main.js", ...args)] },
   check: { steps: () => checks() },
   test: { steps: (args) => [...(args.length === 0 ? checks() : []), tool("vitest", "run", ...args)] },
@@ -38,11 +38,21 @@ function checks() {
   ];
 }
 
+/** What `.env` says, and where a fleet runs that `npm run demo` or `npm start` began here. */
+function findFleet() {
+  for (const file of [".env", ".evergrant/admin.env"]) {
+    const path = join(root, file);
+    // A variable that is set already is stronger than one in a file.
+    if (process.env.DATABASE_URL === undefined && existsSync(path)) process.loadEnvFile(path);
+  }
+}
+
 const [name = "", ...args] = process.argv.slice(2);
 const command = commands[name];
 if (command === undefined) stop(`Unknown command "${name}". There are: ${Object.keys(commands).join(", ")}.`, 2);
 install(command.quiet);
 build(command.quiet);
+command.prepare?.();
 for (const step of command.steps(args)) {
   const code = await run(step);
   if (code !== 0) process.exit(code);
@@ -99,7 +109,7 @@ function finish(what, result) {
 /** The child hears Ctrl-C by itself; a signal sent to this process alone is passed on. */
 function run([file, childArgs]) {
   return new Promise((resolve) => {
-    const child = spawn(file, childArgs, { cwd: root, env, stdio: "inherit" });
+    const child = spawn(file, childArgs, { cwd: root, env: { ...process.env, ...env }, stdio: "inherit" });
     process.on("SIGINT", () => {});
     const pass = () => child.kill("SIGTERM");
     process.on("SIGTERM", pass);

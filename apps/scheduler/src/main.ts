@@ -1,0 +1,86 @@
+import { createQueueBackend, RefreshQueues, startTick } from "@evergrant/queue";
+import {
+  createLifecycle,
+  createLogger,
+  createProcessMetrics,
+  type Lifecycle,
+  type Logger,
+  runApp,
+  startHealthServer,
+  UserError,
+} from "@evergrant/runtime";
+import { compactTally, NotMigratedError, openStore, requireMigrated, waitForDatabase } from "@evergrant/store";
+import { Counter } from "prom-client";
+import { createTickParts } from "./create-tick-parts.ts";
+import { readSchedulerEnv, type SchedulerEnv } from "./env.ts";
+import { tick } from "./tick.ts";
+
+/** Minute rows of the tally are merged into hours after this. */
+const TALLY_MINUTES_KEPT_MS = 6 * 3_600_000;
+const COMPACT_EVERY_MS = 600_000;
+
+await runApp({
+  name: "scheduler",
+  main,
+  explain: (error) => (error instanceof NotMigratedError ? new UserError(error.message, { cause: error }) : undefined),
+});
+
+/** Who is due? Ids to the queue. Holds no key. */
+async function main(): Promise<void> {
+  const env = readSchedulerEnv();
+  const logger = createLogger({ app: "scheduler", level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
+  const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
+  await lifecycle.start(() => startScheduler(env, logger, lifecycle));
+}
+
+async function startScheduler(env: SchedulerEnv, logger: Logger, lifecycle: Lifecycle): Promise<void> {
+  const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");
+  const store = openStore({
+    databaseUrl: env.DATABASE_URL,
+    poolSize: env.EVERGRANT_DATABASE_POOL,
+    applicationName: "evergrant-scheduler",
+  });
+  lifecycle.add("store", () => store.close());
+  await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
+  await requireMigrated(store);
+
+  const backend = createQueueBackend({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, onError });
+  lifecycle.add("queue backend", () => backend.close());
+  await backend.prepare();
+  const queues = new RefreshQueues(backend);
+  lifecycle.add("queues", () => queues.close());
+
+  const register = createProcessMetrics({ app: "scheduler" });
+  const registers = [register];
+  const ticks = new Counter({ name: "evergrant_ticks_total", help: "Ticks run by this process.", registers });
+  const offers = new Counter({ name: "evergrant_offers_total", help: "Due connections offered to the queues.", registers });
+  const health = await startHealthServer({
+    host: env.EVERGRANT_HOST,
+    port: env.EVERGRANT_SCHEDULER_PORT,
+    portVariable: "EVERGRANT_SCHEDULER_PORT",
+    token: env.EVERGRANT_METRICS_TOKEN,
+    logger,
+    register,
+    ready: () => Promise.all([store.ping(), backend.ping()]),
+  });
+  lifecycle.add("health", () => health.close());
+
+  const parts = createTickParts(store, queues, logger);
+  const limits = { depth: env.EVERGRANT_QUEUE_DEPTH, sweepMs: env.EVERGRANT_SWEEP_MS };
+  const ticker = startTick({
+    backend,
+    everyMs: env.EVERGRANT_TICK_MS,
+    handle: async () => {
+      const offered = await tick(parts, limits);
+      ticks.inc();
+      offers.inc(offered);
+      if (offered > 0) logger.debug({ offered }, "tick");
+    },
+    onError,
+  });
+  lifecycle.add("tick", () => ticker.close());
+
+  const compaction = setInterval(() => void compactTally(store, TALLY_MINUTES_KEPT_MS).catch(onError), COMPACT_EVERY_MS);
+  lifecycle.add("tally", () => clearInterval(compaction));
+  logger.info({ url: health.url, queue: backend.kind }, "scheduler started");
+}

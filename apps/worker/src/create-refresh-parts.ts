@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { resolveDescriptor, type TokenClient } from "@evergrant/providers";
+import type { Logger } from "@evergrant/runtime";
+import { claim, isTransient, loadApps, renewLeases, type Settlement, settle, type Store } from "@evergrant/store";
+import type { TokenVault } from "@evergrant/store/secrets";
+import type { Registry } from "prom-client";
+import { createCredentialCache } from "./app-credentials.ts";
+import { batch } from "./batch.ts";
+import { createEmitter } from "./emit.ts";
+import type { WorkerEnv } from "./env.ts";
+import { keepLeases } from "./lease-keeper.ts";
+import { openApp } from "./open-app.ts";
+import { createPresentToken } from "./present-token.ts";
+import type { RefreshParts } from "./refresh-connection.ts";
+import { settleUntilWritten } from "./settle-until-written.ts";
+
+const LARGEST_CLAIM = 256;
+const LARGEST_SETTLE = 128;
+
+/** Wires the use-case to the store, the vault and the provider client of this process. */
+export function createRefreshParts({
+  env,
+  store,
+  vault,
+  client,
+  logger,
+  register,
+  onError,
+}: {
+  readonly env: Pick<WorkerEnv, "EVERGRANT_LEASE_MS">;
+  readonly store: Store;
+  readonly vault: TokenVault;
+  readonly client: TokenClient;
+  readonly logger: Logger;
+  readonly register: Registry;
+  readonly onError: (error: unknown) => void;
+}): { readonly parts: RefreshParts & { appIds(): Promise<Iterable<string>> }; readonly close: () => void } {
+  const leaseMs = env.EVERGRANT_LEASE_MS;
+  const monotonicMs = () => performance.now();
+  // Unique for ever: a restarted pod may have the name and the pid of its predecessor.
+  const writer = `${hostname()}/${randomUUID().slice(0, 8)}`;
+  const credentials = createCredentialCache({
+    load: () => loadApps(store),
+    open: (app) => openApp(app, vault, resolveDescriptor),
+    monotonicMs,
+  });
+  const leases = keepLeases({ leaseMs, renew: (ids) => renewLeases(store, ids, leaseMs), onError, monotonicMs });
+  const onWaiting = (error: unknown, waiting: number) =>
+    logger.warn({ err: error, waiting }, "the database does not take settles, trying again");
+
+  const parts = {
+    appIds: async () => (await credentials.all()).keys(),
+    credentials: async (appId: string) => {
+      const app = (await credentials.all()).get(appId);
+      if (app === undefined) throw new Error(`The OAuth app ${appId} is not known to this worker yet.`);
+      return app;
+    },
+    claim: batch(async (connectionIds: readonly string[]) => {
+      const askedAt = monotonicMs();
+      const claims = await claim(store, connectionIds, { holder: writer, leaseMs });
+      const byId = new Map(claims.map((item) => [item.connection.id, item]));
+      return connectionIds.map((id) => {
+        const found = byId.get(id);
+        // Whoever asked twice at once gets it once.
+        byId.delete(id);
+        return found === undefined ? null : { claim: found, askedAt };
+      });
+    }, LARGEST_CLAIM),
+    settle: batch(
+      (settlements: readonly Settlement[]) =>
+        settleUntilWritten(settlements, {
+          write: (rows) => settle(store, rows, writer),
+          isTransient,
+          onWaiting,
+        }),
+      LARGEST_SETTLE,
+    ),
+    leases,
+    present: createPresentToken(client, vault),
+    vault,
+    emit: createEmitter(logger, register),
+    monotonicMs,
+  };
+  return { parts, close: leases.close };
+}

@@ -1,0 +1,53 @@
+import { type Logger, reportEvent } from "@evergrant/runtime";
+import { Counter, Histogram, type Registry } from "prom-client";
+import type { RefreshReport } from "./refresh-connection.ts";
+
+/** Answers take milliseconds to minutes; gateways give up at 30, 60 and 100 s. */
+const DURATION_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+/** A lead of five minutes before a 30-minute token expires is what lateness eats up. */
+const LATENESS_BUCKETS_S = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800];
+
+/**
+ * The one place where the end of a refresh becomes log lines and metrics of this process. Counts of
+ * the fleet come from the tally instead, which no restart forgets.
+ */
+export function createEmitter(logger: Logger, register: Registry): (report: RefreshReport) => void {
+  const labelNames = ["provider", "app"] as const;
+  const registers = [register];
+  const duration = new Histogram({
+    name: "evergrant_refresh_duration_seconds",
+    help: "Time from sending a token request to its judged answer.",
+    labelNames,
+    buckets: DURATION_BUCKETS_S,
+    registers,
+  });
+  const lateness = new Histogram({
+    name: "evergrant_refresh_lateness_seconds",
+    help: "How long after its due time a refresh began.",
+    labelNames,
+    buckets: LATENESS_BUCKETS_S,
+    registers,
+  });
+  const unsettled = new Counter({
+    name: "evergrant_stale_settles_total",
+    help: "Settles that changed nothing because another refresh or a reconnect had come first.",
+    labelNames,
+    registers,
+  });
+  return (report) => {
+    const labels = { provider: report.provider, app: report.claim.appId };
+    duration.observe(labels, report.durationMs / 1000);
+    lateness.observe(labels, report.latenessMs / 1000);
+    if (report.result === "stale") unsettled.inc(labels);
+    log(logger, report);
+  };
+}
+
+function log(logger: Logger, { claim, provider, outcome, decision, result, durationMs }: RefreshReport): void {
+  const subject = { connection: claim.connection.id, oauthApp: claim.appId, provider };
+  const { requestId, status } = outcome.evidence;
+  const details = { generation: claim.generation, outcome: outcome.kind, status, requestId, durationMs };
+  if (result === "stale") logger.warn({ ...subject, ...details }, "a late answer changed nothing");
+  else logger.debug({ ...subject, ...details }, "refreshed");
+  if (result === "settled") for (const event of decision.events) reportEvent(logger, subject, event);
+}

@@ -1,0 +1,93 @@
+import { createTokenClient } from "@evergrant/providers";
+import { consumeRefreshes, createQueueBackend } from "@evergrant/queue";
+import {
+  createLifecycle,
+  createLogger,
+  createProcessMetrics,
+  type Lifecycle,
+  type Logger,
+  readKeyRingText,
+  runApp,
+  startHealthServer,
+} from "@evergrant/runtime";
+import { openStore, requireMigrated, type Store, waitForDatabase } from "@evergrant/store";
+import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
+import { createAppConsumers } from "./app-consumers.ts";
+import { createRefreshParts } from "./create-refresh-parts.ts";
+import { readWorkerEnv, type WorkerEnv } from "./env.ts";
+import { explain } from "./explain.ts";
+import { refreshConnection } from "./refresh-connection.ts";
+
+/** How soon a new OAuth app is taken up. */
+const APPS_EVERY_MS = 1_000;
+
+await runApp({ name: "worker", main, explain });
+
+/** The only caller of token endpoints. */
+async function main(): Promise<void> {
+  const env = readWorkerEnv();
+  const logger = createLogger({ app: "worker", level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
+  const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
+  await lifecycle.start(() => startWorker(env, logger, lifecycle));
+}
+
+async function startWorker(env: WorkerEnv, logger: Logger, lifecycle: Lifecycle): Promise<void> {
+  const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");
+  const { store, vault } = await openTruth(env, logger, lifecycle);
+  const backend = createQueueBackend({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, onError });
+  lifecycle.add("queue backend", () => backend.close());
+  await backend.prepare();
+  const client = createTokenClient();
+  lifecycle.add("token client", () => client.close());
+
+  const register = createProcessMetrics({ app: "worker" });
+  const health = await startHealthServer({
+    host: env.EVERGRANT_HOST,
+    port: env.EVERGRANT_WORKER_PORT,
+    portVariable: "EVERGRANT_WORKER_PORT",
+    token: env.EVERGRANT_METRICS_TOKEN,
+    logger,
+    register,
+    ready: () => Promise.all([store.ping(), backend.ping()]),
+  });
+  lifecycle.add("health", () => health.close());
+
+  const { parts, close } = createRefreshParts({ env, store, vault, client, logger, register, onError });
+  lifecycle.add("leases", close);
+  const consumers = createAppConsumers({
+    appIds: parts.appIds,
+    consume: (appId) =>
+      consumeRefreshes({
+        backend,
+        appId,
+        concurrency: env.EVERGRANT_WORKER_CONCURRENCY,
+        lockMs: env.EVERGRANT_LEASE_MS,
+        handle: (connectionId) => refreshConnection(connectionId, parts),
+        onError: (error) => logger.error({ err: error, oauthApp: appId }, "a refresh job failed"),
+      }),
+    onError,
+    everyMs: APPS_EVERY_MS,
+  });
+  // Stopped first: no new jobs, then every refresh under way comes home and is settled.
+  lifecycle.add("refreshes under way", () => consumers.close());
+  await consumers.start();
+  logger.info({ url: health.url, queue: backend.kind }, "worker started");
+}
+
+async function openTruth(
+  env: WorkerEnv,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<{ readonly store: Store; readonly vault: TokenVault }> {
+  // Read before anything is touched: a worker without a usable key must not claim a single connection.
+  const keyRing = parseKeyRing(await readKeyRingText(env));
+  const store = openStore({
+    databaseUrl: env.DATABASE_URL,
+    poolSize: env.EVERGRANT_DATABASE_POOL,
+    applicationName: "evergrant-worker",
+  });
+  lifecycle.add("store", () => store.close());
+  await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
+  await requireMigrated(store);
+  return { store, vault: await openVault(store, keyRing) };
+}
