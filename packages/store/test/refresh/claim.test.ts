@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { claim, renewLeases, settle } from "../../src/index.ts";
 import { addApp, killLeases, makeDue, openTestStore, successOf, type TestStore, textOf, tokenText } from "./rows.ts";
 
-let { store, connect, close } = {} as TestStore;
+let { store, connect, reopen, close } = {} as TestStore;
 beforeAll(async () => {
-  ({ store, connect, close } = await openTestStore());
+  ({ store, connect, reopen, close } = await openTestStore());
 });
 afterAll(() => close());
 beforeEach(() => store.prisma.connection.deleteMany());
@@ -59,6 +59,31 @@ describe("a claim", () => {
     expect(taken?.connection.unknownSince).toBe(taken?.unsettledSince);
   });
 
+  test("that began before another's settle committed brings what that one stored, not what it saw at first", async () => {
+    await connect("a");
+    const [first] = await claimAll(["a"]);
+    if (first === undefined) throw new Error("not claimed");
+    // A session in which looking at the clock waits for us: its statement has begun, its locks are not taken.
+    await store.prisma.$executeRaw`CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN pg_catalog.clock_timestamp(); END $$`;
+    const slow = reopen("search_path=public,pg_catalog");
+    try {
+      const brought = await store.prisma.$transaction(async (gate) => {
+        await gate.$executeRaw`SELECT pg_advisory_xact_lock(42)`;
+        const second = claim(slow, ["a"], { holder: "two", leaseMs: 30_000 });
+        await waitUntilBlocked();
+        await settle(store, [successOf(first, { dueAt: first.claimedAt - 1 })], "one");
+        return { second };
+      });
+      const [item] = await brought.second;
+      expect(item).toMatchObject({ generation: 2 });
+      expect(textOf(item?.refreshToken)).toBe(tokenText("a", 2));
+    } finally {
+      await slow.close();
+      await store.prisma.$executeRaw`DROP FUNCTION public.clock_timestamp()`;
+    }
+  });
+
   test("never brings a generation that is no longer the latest, however claims, settles and requests cross", async () => {
     const ids = Array.from({ length: 20 }, (_, index) => `c${index}`);
     for (const id of ids) await connect(id);
@@ -79,6 +104,13 @@ describe("a claim", () => {
     expect(presented.size).toBeGreaterThan(100);
   });
 });
+
+async function waitUntilBlocked(): Promise<void> {
+  for (;;) {
+    const rows = await store.prisma.$queryRaw<unknown[]>`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
+    if (rows.length > 0) return;
+  }
+}
 
 describe("a lease", () => {
   test("is renewed while its intent is ours, and reported lost when another took over", async () => {

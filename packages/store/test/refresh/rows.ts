@@ -5,6 +5,8 @@ import { type Claim, openStore, type SealedTokens, type Settlement, type Store }
 
 export interface TestStore {
   readonly store: Store;
+  /** Another store on the same database, whose sessions are told so: `search_path=…`. */
+  reopen(sessionOptions: string): Store;
   /** Makes a connection that is due, with generation 1 and the text of its token as "ciphertext". */
   connect(id: string, row?: Partial<{ appId: string; dueInMs: number; state: "active" | "needs_reauth" }>): Promise<void>;
   close(): Promise<void>;
@@ -17,6 +19,11 @@ export async function openTestStore(): Promise<TestStore> {
   await addApp(store, "app");
   return {
     store,
+    reopen(sessionOptions) {
+      const url = new URL(database.url);
+      url.searchParams.set("options", `-c ${sessionOptions}`);
+      return openStore({ databaseUrl: url.href, applicationName: "test" });
+    },
     async connect(id, { appId = "app", dueInMs = -1_000, state = "active" } = {}) {
       await store.prisma.$executeRaw`
         INSERT INTO connection (id, app_id, mode, state, due_at)
