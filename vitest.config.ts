@@ -6,6 +6,8 @@ const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({
   test: {
+    // Ends a run with the suites that did not run, and why.
+    reporters: ["default", "./packages/testkit/src/vitest/unmet-suites-reporter.ts"],
     projects: [
       {
         ...shared,

@@ -42,7 +42,7 @@ async function startScheduler(env: SchedulerEnv, logger: Logger, lifecycle: Life
   });
   lifecycle.add("store", () => store.close());
   await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
-  await requireMigrated(store);
+  await requireMigrated({ databaseUrl: env.DATABASE_URL });
 
   const backend = createQueueBackend({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, onError });
   lifecycle.add("queue backend", () => backend.close());

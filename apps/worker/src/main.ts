@@ -88,6 +88,6 @@ async function openTruth(
   });
   lifecycle.add("store", () => store.close());
   await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
-  await requireMigrated(store);
+  await requireMigrated({ databaseUrl: env.DATABASE_URL });
   return { store, vault: await openVault(store, keyRing) };
 }

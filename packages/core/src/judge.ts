@@ -2,10 +2,31 @@ import type { HttpAnswer, TokenEndpointAnswer } from "./answer.ts";
 import type { ErrorRule, ProviderDescriptor } from "./descriptor.ts";
 import type { Evidence, FailureOutcome, Outcome, TokenAnswer } from "./outcome.ts";
 
-/** No provider's token lives longer; a greater number is a fault of the answer. */
+/** No token lives longer; a greater number is a fault of the answer. */
 const LONGEST_LIFETIME_MS = 30 * 365 * 86_400_000;
 const LONGEST_DESCRIPTION = 200;
+const LONGEST_ERROR = 60;
+const LONGEST_REQUEST_ID = 100;
 const LONGEST_TOKEN = 65_536;
+
+/** The codes of RFC 6749 section 5.2 and their kin: words, so never mistaken for an echoed secret. */
+const STANDARD_ERRORS: ReadonlySet<string> = new Set([
+  "invalid_request",
+  "invalid_client",
+  "invalid_grant",
+  "unauthorized_client",
+  "unsupported_grant_type",
+  "invalid_scope",
+  "temporarily_unavailable",
+  "server_error",
+  "slow_down",
+]);
+
+/** What the body says of an error, as it came: rules are matched on this, people see the evidence. */
+interface Said {
+  readonly error: string | null;
+  readonly description: string | null;
+}
 
 /**
  * Turns what came back from a token endpoint into one outcome. Pure; the only place where status,
@@ -24,9 +45,14 @@ export function judge(
       : failure("unavailable", `not_sent:${answer.code}`, NOTHING_SAID);
   }
   const fields = parseObject(answer.body);
-  const evidence = readEvidence(answer, fields, descriptor, presented);
-  const accessToken = fields === null ? null : readToken(fields[descriptor.fields.accessToken]);
-  const refreshToken = fields === null ? null : readToken(fields[descriptor.fields.refreshToken]);
+  const said: Said = {
+    error: readText(fields?.[descriptor.fields.error]),
+    description: readText(fields?.[descriptor.fields.errorDescription]),
+  };
+  const accessToken = readToken(fields?.[descriptor.fields.accessToken]);
+  const refreshToken = readToken(fields?.[descriptor.fields.refreshToken]);
+  const secrets = [presented.refreshToken, presented.clientSecret, accessToken, refreshToken];
+  const evidence = readEvidence(answer, said, descriptor, secrets);
   const succeeded = answer.status >= 200 && answer.status < 300;
 
   // A refresh token in an answer is kept whatever else is wrong with the answer: it may be the only copy.
@@ -37,19 +63,24 @@ export function judge(
       return { kind: isNew ? "rotated" : "renewed", tokens, evidence };
     }
   }
-  if (evidence.error !== null) return judgeError(answer, evidence, descriptor);
-  return judgeStatus(answer, evidence, descriptor);
+  if (said.error !== null) return judgeError(answer, said, evidence, descriptor);
+  return judgeStatus(answer, said, evidence, descriptor);
 }
 
 const NOTHING_SAID: Evidence = { status: null, requestId: null, error: null, errorDescription: null };
 
-function judgeError(answer: HttpAnswer, evidence: Evidence, descriptor: ProviderDescriptor): FailureOutcome {
-  const rule = descriptor.errorRules.find((candidate) => matches(candidate, answer.status, evidence));
+function judgeError(
+  answer: HttpAnswer,
+  said: Said,
+  evidence: Evidence,
+  descriptor: ProviderDescriptor,
+): FailureOutcome {
+  const rule = descriptor.errorRules.find((candidate) => matches(candidate, answer.status, said));
   const reason = evidence.error ?? "unknown_error";
   if (rule !== undefined) return failure(rule.outcome, reason, evidence, answer);
   // An outage may dress its answer as an OAuth error (5xx with invalid_request was seen at Intuit).
-  if (answer.status >= 500 || answer.status === 429) return judgeStatus(answer, evidence, descriptor);
-  switch (reason) {
+  if (answer.status >= 500 || answer.status === 429) return judgeStatus(answer, said, evidence, descriptor);
+  switch (said.error) {
     case "invalid_grant":
       return failure("rejected", reason, evidence, answer);
     case "temporarily_unavailable":
@@ -63,10 +94,15 @@ function judgeError(answer: HttpAnswer, evidence: Evidence, descriptor: Provider
   }
 }
 
-function judgeStatus(answer: HttpAnswer, evidence: Evidence, descriptor: ProviderDescriptor): FailureOutcome {
+function judgeStatus(
+  answer: HttpAnswer,
+  said: Said,
+  evidence: Evidence,
+  descriptor: ProviderDescriptor,
+): FailureOutcome {
   const { status } = answer;
   const rule = descriptor.errorRules.find(
-    (candidate) => candidate.error === undefined && matches(candidate, status, evidence),
+    (candidate) => candidate.error === undefined && matches(candidate, status, said),
   );
   if (rule !== undefined) return failure(rule.outcome, `http_${status}`, evidence, answer);
   if (status === 429) return failure("throttled", "http_429", evidence, answer);
@@ -74,16 +110,18 @@ function judgeStatus(answer: HttpAnswer, evidence: Evidence, descriptor: Provide
     return failure("unavailable", `http_${status}`, evidence, answer);
   // Web application firewalls answer 403 with a page of their own; a token endpoint does not.
   if (status === 403) return failure("unavailable", "http_403", evidence, answer);
+  // The meaning of a 400 is in its body: one that broke off tells only that nothing was issued.
+  if (status === 400 && answer.bodyFault !== null) return failure("unavailable", answer.bodyFault, evidence, answer);
   if (status >= 300 && status < 400) return failure("misconfigured", "redirected", evidence, answer);
   if (status >= 400) return failure("misconfigured", `http_${status}`, evidence, answer);
   return failure("ambiguous", answer.bodyFault ?? "unreadable_answer", evidence, answer);
 }
 
-function matches(rule: ErrorRule, status: number, evidence: Evidence): boolean {
+function matches(rule: ErrorRule, status: number, said: Said): boolean {
   if (rule.status !== undefined && rule.status !== status) return false;
-  if (rule.error !== undefined && rule.error !== evidence.error) return false;
+  if (rule.error !== undefined && rule.error !== said.error) return false;
   if (rule.descriptionIncludes === undefined) return true;
-  return (evidence.errorDescription ?? "").toLowerCase().includes(rule.descriptionIncludes.toLowerCase());
+  return (said.description ?? "").toLowerCase().includes(rule.descriptionIncludes.toLowerCase());
 }
 
 function failure(
@@ -124,48 +162,62 @@ function readTokens(
   };
 }
 
-/** Seconds as a number or as digits in a string; anything not positive and finite counts as missing. */
+/**
+ * Seconds as a number or as digits in a string. What cannot be a lifetime counts as missing, too great
+ * a number as well: an epoch timestamp sent by mistake must not put the next refresh decades away.
+ */
 function readLifetime(fields: Record<string, unknown>, name: string | null): number | null {
   if (name === null) return null;
   const value = fields[name];
   const seconds = typeof value === "string" && /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value;
-  if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds <= 0) return null;
-  return Math.min(Math.round(seconds * 1000), LONGEST_LIFETIME_MS);
+  if (typeof seconds !== "number" || !Number.isFinite(seconds)) return null;
+  const lifetimeMs = Math.round(seconds * 1000);
+  return lifetimeMs > 0 && lifetimeMs <= LONGEST_LIFETIME_MS ? lifetimeMs : null;
 }
 
 function readToken(value: unknown): string | null {
   return typeof value === "string" && value !== "" && value.length <= LONGEST_TOKEN ? value : null;
 }
 
+function readText(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
 function readEvidence(
   answer: HttpAnswer,
-  fields: Record<string, unknown> | null,
+  said: Said,
   descriptor: ProviderDescriptor,
-  presented: { readonly refreshToken: string; readonly clientSecret: string | null },
+  secrets: readonly (string | null)[],
 ): Evidence {
-  const error = fields?.[descriptor.fields.error];
-  const description = fields?.[descriptor.fields.errorDescription];
+  const spellings = secrets.flatMap((secret) => (secret === null ? [] : spellingsOf(secret)));
   const requestId = descriptor.requestIdHeader === null ? undefined : answer.headers[descriptor.requestIdHeader];
-  const clean = (text: unknown, length: number) =>
-    scrub(text, length, [presented.refreshToken, presented.clientSecret]);
+  const isStandard = said.error !== null && STANDARD_ERRORS.has(said.error);
   return {
     status: answer.status,
-    requestId: clean(requestId, 100),
-    error: clean(error, 60),
-    errorDescription: clean(description, LONGEST_DESCRIPTION),
+    requestId: scrub(requestId ?? null, LONGEST_REQUEST_ID, spellings),
+    error: isStandard ? said.error : scrub(said.error, LONGEST_ERROR, spellings),
+    errorDescription: scrub(said.description, LONGEST_DESCRIPTION, spellings),
   };
 }
 
 /** A provider may echo what it was sent; nothing that was sent may be repeated by us. */
-function scrub(text: unknown, longest: number, secrets: readonly (string | null)[]): string | null {
-  if (typeof text !== "string" || text === "") return null;
-  let clean = text;
-  for (const secret of secrets) if (secret !== null && secret !== "") clean = clean.replaceAll(secret, "[removed]");
+function scrub(text: string | null, longest: number, secrets: readonly string[]): string | null {
+  if (text === null || text === "") return null;
+  let clean = printable(text);
+  for (const secret of secrets) clean = clean.replaceAll(secret, "[removed]");
   // A long unbroken run of token characters is no word of any language.
-  return clean
-    .replace(/[A-Za-z0-9_\-.+/=]{40,}/g, "[removed]")
-    .replace(/[^\x20-\x7e]/g, " ")
-    .slice(0, longest);
+  return clean.replace(/[\w\-.~+/=%]{40,}/g, "[removed]").slice(0, longest);
+}
+
+/** As it would look in scrubbed text, and as it looks in a form body that an error message quotes. */
+function spellingsOf(secret: string): string[] {
+  if (secret === "") return [];
+  // encodeURIComponent throws on half a surrogate pair; no form body could carry one either.
+  return /\p{Surrogate}/u.test(secret) ? [printable(secret)] : [printable(secret), encodeURIComponent(secret)];
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, " ");
 }
 
 function parseObject(body: string | null): Record<string, unknown> | null {

@@ -139,6 +139,17 @@ describe("a failure of the database", () => {
     expect(describeStoreError(error)).toBe("PrismaClientValidationError");
   });
 
+  test("is recognised inside the errors that wrap it", async () => {
+    const taken = { id: "app", provider: "xero", environment: "sandbox", clientId: "c" } as const;
+    const inner = await store.prisma.oAuthApp.create({ data: taken }).catch((reason: unknown) => reason);
+    const outer = new Error(secret, { cause: new Error(secret, { cause: inner }) });
+    expect(describeStoreError(outer)).toContain("(SQLSTATE 23505)");
+    expect(describeStoreError(outer)).not.toContain(secret);
+    const lost = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" });
+    expect(isTransient(new Error(secret, { cause: lost }))).toBe(true);
+    expect(describeStoreError(new Error(secret, { cause: lost }))).toBe("no PostgreSQL answers (ECONNREFUSED)");
+  });
+
   test("that is none is told by its class alone", () => {
     expect(describeStoreError(new TypeError(secret))).toBe("TypeError");
     expect(describeStoreError(secret)).toBe("string");

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { requestRefresh } from "../../src/connections/request-refresh.ts";
+import type { PrismaClient } from "../../src/generated/client.ts";
 import { claim } from "../../src/refresh/claim.ts";
 import { settle } from "../../src/refresh/settle.ts";
 import { addApp, failureOf, killLeases, openTestStore, successOf, type TestStore } from "../refresh/rows.ts";
@@ -113,6 +114,32 @@ test("many requests for one connection, while it is refreshed, cause one refresh
   );
   expect(claims.reduce((sum, count) => sum + count, 0)).toBe(1);
 });
+
+test("a request that begins while a refresh is claimed and ends after it is answered by it, forced or not", async () => {
+  await connect("a");
+  let request: ReturnType<typeof requestRefresh> | undefined;
+  await store.prisma.$transaction(async (tx) => {
+    const inside = { prisma: tx as unknown as PrismaClient };
+    const claimed = await claim(inside, ["a"], { holder: "worker", leaseMs: 30_000 });
+    request = requestRefresh(store, ["a"], { maxAgeMs: 0 });
+    await vi.waitFor(async () => expect(await countBlocked()).toBe(1), { timeout: 5_000, interval: 10 });
+    const dueAt = Date.now() + IN_AN_HOUR_MS;
+    await settle(
+      inside,
+      claimed.map((item) => successOf(item, { dueAt })),
+      "worker",
+    );
+  });
+  expect(await request).toMatchObject([{ verdict: "fresh" }]);
+  expect(await claimAll(["a"])).toEqual([]);
+});
+
+async function countBlocked(): Promise<number> {
+  const [row] = await store.prisma.$queryRaw<{ blocked: number }[]>`
+    SELECT count(*)::int AS blocked FROM pg_stat_activity
+    WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`;
+  return row?.blocked ?? 0;
+}
 
 test("requests in any order never block each other for good", async () => {
   const ids = Array.from({ length: 100 }, (_, index) => `c-${index}`);

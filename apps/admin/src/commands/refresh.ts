@@ -1,0 +1,98 @@
+import { CONNECTION_STATES, type ConnectionState } from "@evergrant/core";
+import { type ExitCode, exitCodes } from "@evergrant/runtime";
+import { awaitOutcomes, FRESH_ENOUGH_MS, type RefreshTicket, requestRefresh, type Store } from "@evergrant/store";
+import { type Command, Option } from "commander";
+import type { Io } from "../io.ts";
+import { createPrinter, type Printer } from "../print/printer.ts";
+import type { CommandContext } from "../program.ts";
+import { chooseConnections } from "../refresh/choose-connections.ts";
+import { openHints } from "../refresh/open-hints.ts";
+import { reportAnswer, reportTicket, reportTimeout } from "../refresh/report-refresh.ts";
+import { withStore } from "../with-store.ts";
+import { duration, jsonOption } from "./options.ts";
+
+interface RefreshOptions {
+  readonly app?: string;
+  readonly state?: ConnectionState;
+  readonly stale?: boolean;
+  readonly wait?: boolean;
+  readonly timeout: number;
+  readonly maxAge: number;
+  readonly force?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+export function register(parent: Command, { io, finish }: CommandContext): void {
+  parent
+    .command("refresh")
+    .description("refresh connections now; asking twice at once makes one request to the provider")
+    .argument("[id...]", "the connections")
+    .option("--app <id>", "those of this app")
+    .addOption(new Option("--state <state>", "those in this state").choices(CONNECTION_STATES))
+    .option("--stale", "active ones in mode fresh whose access token has expired")
+    .option("--wait", "wait for each outcome and print it")
+    .option("--timeout <duration>", "how long to wait, such as 30s", duration, 30_000)
+    .option("--max-age <duration>", "a refresh this young answers instead of a new one", duration, FRESH_ENOUGH_MS)
+    .option("--force", "refresh even what was refreshed a moment ago")
+    .option("--yes", "do not ask before a large refresh")
+    .addOption(jsonOption())
+    .action(async (ids: string[], options: RefreshOptions) => finish(await runRefresh(io, ids, options)));
+}
+
+async function runRefresh(io: Io, ids: readonly string[], options: RefreshOptions): Promise<ExitCode> {
+  const printer = createPrinter(io, options);
+  return withStore(io, async ({ store, env }) => {
+    // Loading the queue's client takes longer than the first statements: it goes on beside them.
+    const hints = openHints(env, printer.remark);
+    try {
+      const tickets = await requestAll(io, store, ids, options);
+      if (tickets.length === 0) printer.line("No connections match.");
+      const hinted = hints.send(tickets);
+      const failures =
+        options.wait === true ? await waitForAll(store, tickets, options, printer) : reportAll(tickets, printer);
+      await hinted;
+      return failures > 0 ? exitCodes.partialFailure : exitCodes.ok;
+    } finally {
+      await hints.close();
+    }
+  });
+}
+
+async function requestAll(
+  io: Io,
+  store: Store,
+  ids: readonly string[],
+  options: RefreshOptions,
+): Promise<RefreshTicket[]> {
+  const filter = { appId: options.app, state: options.state, stale: options.stale };
+  const maxAgeMs = options.force === true ? 0 : options.maxAge;
+  const tickets: RefreshTicket[] = [];
+  for await (const page of chooseConnections(io, store, { ids, filter, isSure: options.yes === true })) {
+    tickets.push(...(await requestRefresh(store, page, { maxAgeMs })));
+  }
+  return tickets;
+}
+
+/** Both print a line for each ticket and return how many failed. */
+function reportAll(tickets: readonly RefreshTicket[], printer: Printer): number {
+  for (const ticket of tickets) reportTicket(printer, ticket);
+  return tickets.filter((ticket) => ticket.since === null).length;
+}
+
+async function waitForAll(
+  store: Store,
+  tickets: readonly RefreshTicket[],
+  { timeout: timeoutMs }: RefreshOptions,
+  printer: Printer,
+): Promise<number> {
+  const refused = tickets.filter((ticket) => ticket.since === null);
+  const open = new Map(tickets.filter((ticket) => ticket.since !== null).map((ticket) => [ticket.id, ticket]));
+  let failures = reportAll(refused, printer);
+  for await (const answer of awaitOutcomes(store, [...open.values()], { timeoutMs })) {
+    if (!reportAnswer(printer, answer)) failures += 1;
+    open.delete(answer.id);
+  }
+  for (const ticket of open.values()) reportTimeout(printer, ticket, timeoutMs);
+  return failures + open.size;
+}

@@ -1,0 +1,34 @@
+import type { RefreshAnswer, RefreshTicket, RefreshVerdict } from "@evergrant/store";
+import { describeAnswer } from "../print/describe-answer.ts";
+import type { Printer } from "../print/printer.ts";
+
+const TICKETS: Readonly<Record<RefreshVerdict, string>> = {
+  due: "due now",
+  joined: "a refresh is in flight and answers this one",
+  fresh: "refreshed a moment ago; use --force for another",
+  needs_reauth: "not refreshed: the grant is dead; its customer must connect again, then import the new token",
+  held: "not refreshed: the breaker of its app is not closed; look with: evergrant status",
+  unknown: "not refreshed: there is no such connection",
+};
+
+/** What became of a request that nobody waits for, or that was refused. */
+export function reportTicket(printer: Printer, { id, appId, verdict, since }: RefreshTicket): void {
+  printer.json({ id, app: appId, verdict });
+  printer.line(`${id}  ${since === null ? printer.colors.red(TICKETS[verdict]) : TICKETS[verdict]}`);
+}
+
+/** An outcome that was waited for. @returns whether it was a success */
+export function reportAnswer(printer: Printer, answer: RefreshAnswer): boolean {
+  const succeeded = answer.outcome === "rotated" || answer.outcome === "renewed";
+  const words = describeAnswer(answer, Date.now());
+  printer.json(answer);
+  printer.line(`${answer.id}  ${succeeded ? printer.colors.green(words) : printer.colors.red(words)}`);
+  return succeeded;
+}
+
+/** A refresh that did not end in time. */
+export function reportTimeout(printer: Printer, { id, appId, verdict }: RefreshTicket, timeoutMs: number): void {
+  printer.json({ id, app: appId, verdict, outcome: null, timedOut: true });
+  const words = `no outcome within ${timeoutMs / 1_000} s; it goes on without you, look with: evergrant connection show ${id}`;
+  printer.line(`${id}  ${printer.colors.yellow(words)}`);
+}

@@ -1,0 +1,41 @@
+import { createQueueBackend, RefreshQueues } from "@evergrant/queue";
+import { createLifecycle, createLogger, runApp } from "@evergrant/runtime";
+import { openStore } from "@evergrant/store";
+import { readMetricsEnv } from "./env.ts";
+import { startMetrics } from "./start-metrics.ts";
+
+/** A database that vanished without a word is noticed as soon as a report can no longer be waited for. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+const SILENCE_TIMEOUT_MS = 18_000;
+
+/** The metrics process. Neither database nor queue has to be there: it tells when they are not. */
+await runApp({
+  name: "metrics",
+  main: async () => {
+    const env = readMetricsEnv();
+    const logger = createLogger({ app: "metrics", level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
+    const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
+    lifecycle.start();
+
+    const store = openStore({
+      databaseUrl: env.DATABASE_URL,
+      poolSize: env.EVERGRANT_DATABASE_POOL,
+      applicationName: "evergrant metrics",
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      silenceTimeoutMs: SILENCE_TIMEOUT_MS,
+    });
+    lifecycle.add("store", () => store.close());
+    const backend = createQueueBackend({
+      redisUrl: env.REDIS_URL,
+      databaseUrl: env.DATABASE_URL,
+      onError: (error) => logger.debug({ err: error }, "queue"),
+    });
+    lifecycle.add("queue backend", () => backend.close());
+    const queues = new RefreshQueues(backend);
+    lifecycle.add("queues", () => queues.close());
+
+    const server = await startMetrics({ env, logger, store, queues, pingQueue: () => backend.ping() });
+    lifecycle.add("server", () => server.close());
+    logger.info({ url: server.url }, "status page and metrics");
+  },
+});

@@ -1,0 +1,120 @@
+import type { HttpAnswer, TokenEndpointAnswer } from "@evergrant/core";
+import type { Dispatcher } from "undici";
+import { LONGEST_BODY_BYTES, readBody } from "./answer-body.ts";
+import type { HttpTokenRequest } from "./token-request.ts";
+
+interface ExchangeLimits {
+  /** A request not begun after this never is: it was waiting for a connection. */
+  readonly sendWithinMs: number;
+  /** From the first byte of the request to the last of the answer. */
+  readonly answerTimeoutMs: number;
+}
+
+/** Why an exchange was given up; never an answer's own text. */
+const GIVEN_UP = new Error("The exchange with the token endpoint is over.");
+
+/**
+ * One request and its answer over undici's lowest API, which tells the moment before the first byte is
+ * written (`onRequestStart`): until then the provider has certainly seen nothing, from then on it may
+ * have rotated the token. Never rejects. Nothing is sent twice, and nothing is sent late.
+ */
+export function exchange(
+  dispatcher: Dispatcher,
+  request: HttpTokenRequest,
+  limits: ExchangeLimits,
+): Promise<TokenEndpointAnswer> {
+  return new Promise((resolve) => {
+    const handler = new ExchangeHandler(limits, resolve);
+    const { origin, path, headers, body } = request;
+    // The handler's own clock bounds the whole; undici's two count each pause afresh.
+    dispatcher.dispatch({ method: "POST", origin, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, handler);
+  });
+}
+
+/** States: waiting for a connection, sent, answering (head is there), settled. */
+class ExchangeHandler implements Dispatcher.DispatchHandler {
+  readonly #limits: ExchangeLimits;
+  readonly #resolve: (answer: TokenEndpointAnswer) => void;
+  readonly #chunks: Buffer[] = [];
+  #timer: NodeJS.Timeout;
+  #sent = false;
+  #settled = false;
+  #head: Pick<HttpAnswer, "status" | "headers"> | null = null;
+  #size = 0;
+
+  constructor(limits: ExchangeLimits, resolve: (answer: TokenEndpointAnswer) => void) {
+    this.#limits = limits;
+    this.#resolve = resolve;
+    const giveUp = () => this.#settle({ kind: "none", sent: false, code: "NO_CONNECTION_IN_TIME" });
+    this.#timer = setTimeout(giveUp, limits.sendWithinMs);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Given up while it waited, or about to be repeated on another connection: aborted here, before a
+    // byte is written.
+    if (this.#settled || this.#sent) {
+      controller.abort(GIVEN_UP);
+      return;
+    }
+    this.#sent = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#settle(this.#cutShort("ANSWER_TIMEOUT", "body_timeout"));
+      controller.abort(GIVEN_UP);
+    }, this.#limits.answerTimeoutMs);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {
+    // 1xx answers are notes on the way.
+    if (status >= 200) this.#head = { status, headers: flatten(headers) };
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    this.#size += chunk.length;
+    this.#chunks.push(chunk);
+    if (this.#size <= LONGEST_BODY_BYTES) return;
+    this.#settle(this.#cutShort("UNKNOWN", "body_too_large"));
+    controller.abort(GIVEN_UP);
+  }
+
+  onResponseEnd(): void {
+    if (this.#settled || this.#head === null) return;
+    const body = readBody(Buffer.concat(this.#chunks), this.#head.headers["content-encoding"]);
+    this.#settle({ kind: "http", ...this.#head, ...body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#settle(this.#cutShort(codeOf(error), "body_broken_off"));
+  }
+
+  #settle(answer: TokenEndpointAnswer): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#chunks.length = 0;
+    this.#resolve(answer);
+  }
+
+  #cutShort(code: string, bodyFault: string): TokenEndpointAnswer {
+    return this.#head === null
+      ? { kind: "none", sent: this.#sent, code }
+      : { kind: "http", ...this.#head, body: null, bodyFault };
+  }
+}
+
+type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+function flatten(headers: RawHeaders): Record<string, string> {
+  const pairs = Object.entries(headers).map(([name, value]) => [
+    name.toLowerCase(),
+    Array.isArray(value) ? value.join(", ") : (value ?? ""),
+  ]);
+  return Object.fromEntries(pairs);
+}
+
+/** Only a code of the closed kind: a message may quote what was sent. */
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" && /^[A-Z][A-Z0-9_]{1,59}$/.test(code) ? code : "UNKNOWN";
+}

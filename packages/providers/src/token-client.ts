@@ -1,0 +1,74 @@
+import type { TokenEndpointAnswer } from "@evergrant/core";
+import { Agent } from "undici";
+import { exchange } from "./exchange.ts";
+import { buildTokenRequest, type TokenRequest } from "./token-request.ts";
+
+const CONNECTIONS_PER_ORIGIN = 256;
+const CONNECT_WITHIN_MS = 10_000;
+/** Connecting, and waiting for a turn where all of an origin's connections are taken. */
+const SEND_WITHIN_MS = 15_000;
+/** Shorter than any gateway keeps an idle connection: reusing one that is being closed loses an answer. */
+const IDLE_CONNECTION_MS = 4_000;
+
+export interface TokenClientOptions {
+  /** Requests at one origin at a time, in this process; 256 unless told. */
+  readonly connectionsPerOrigin?: number;
+  /** Certificates (PEM) to trust instead of the well-known authorities. */
+  readonly tls?: { readonly ca: string | string[] };
+}
+
+export interface TokenClient {
+  /**
+   * Asks a token endpoint once and reports what came back, unjudged. Never rejects and never sends
+   * anything twice. There is no way to cancel: the answer may be the only copy of the next token. It
+   * ends by itself within 15 s to begin plus `descriptor.answerTimeoutMs` to be answered.
+   *
+   * `sent: false` is a promise that the provider saw nothing: no name, no connection, no TLS. After a
+   * crash during a call nobody knows what came of it; that is what the intent is for.
+   */
+  ask(request: TokenRequest): Promise<TokenEndpointAnswer>;
+  /** Takes no more requests, waits for those under way, then closes the connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** An HTTP client for token endpoints: a pool of kept connections per origin, HTTP/1.1, no redirects. */
+export function createTokenClient(options: TokenClientOptions = {}): TokenClient {
+  const agent = new Agent({
+    connections: options.connectionsPerOrigin ?? CONNECTIONS_PER_ORIGIN,
+    pipelining: 1,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    connect: { timeout: CONNECT_WITHIN_MS, ...options.tls },
+  });
+  const underWay = new Set<Promise<TokenEndpointAnswer>>();
+  let closed: Promise<void> | null = null;
+
+  const ask = async (request: TokenRequest): Promise<TokenEndpointAnswer> => {
+    if (closed !== null) return neverSent("CLIENT_CLOSED");
+    const answer = start(agent, request);
+    underWay.add(answer);
+    try {
+      return await answer;
+    } finally {
+      underWay.delete(answer);
+    }
+  };
+  const close = (): Promise<void> => {
+    // Waited for here: undici forgets a connection that failed once, and what runs on it later.
+    closed ??= Promise.all(underWay).then(() => agent.close());
+    return closed;
+  };
+  return { ask, close };
+}
+
+async function start(agent: Agent, request: TokenRequest): Promise<TokenEndpointAnswer> {
+  try {
+    const { answerTimeoutMs } = request.descriptor;
+    return await exchange(agent, buildTokenRequest(request), { sendWithinMs: SEND_WITHIN_MS, answerTimeoutMs });
+  } catch {
+    return neverSent("INVALID_REQUEST");
+  }
+}
+
+function neverSent(code: string): TokenEndpointAnswer {
+  return { kind: "none", sent: false, code };
+}

@@ -1,0 +1,15 @@
+export { configurationTable } from "./configuration-table.ts";
+export { createLifecycle, type Lifecycle, type Signals } from "./create-lifecycle.ts";
+export { createLogger, type Logger, type LogLevel } from "./create-logger.ts";
+export { createProcessMetrics } from "./create-process-metrics.ts";
+export { type EnvShape, envShape } from "./env-shape.ts";
+export { envValue } from "./env-value.ts";
+export { type AppName, appNames, type KnownVariable, knownVariables, type VariableName } from "./known-variables.ts";
+export { readEnv } from "./read-env.ts";
+export { readKeyRingText } from "./read-key-ring-text.ts";
+export { type EventSubject, reportEvent } from "./report-event.ts";
+export { runApp } from "./run-app.ts";
+export { type HealthServer, type HealthServerOptions, startHealthServer } from "./start-health-server.ts";
+export { ConfigurationError, type ExitCode, exitCodes, UserError } from "./user-error.ts";
+export { version } from "./version.ts";
+export { describeError, scrubText, withoutSecrets } from "./without-secrets.ts";

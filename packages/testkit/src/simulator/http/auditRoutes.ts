@@ -1,0 +1,23 @@
+import type { FastifyInstance } from "fastify";
+import { type Audit, auditLedger, checkToken, type TokenCheck } from "../ledger/auditLedger.ts";
+import { checkSchema } from "./controlSchemas.ts";
+import type { SimulatorParts } from "./simulatorParts.ts";
+
+export interface CheckAnswer {
+  grants: Record<string, TokenCheck>;
+  tokens: TokenCheck[];
+}
+
+/** `GET /audit` sums up (`?client=` one client, `?grants=1` with every grant); `POST /audit/check` judges tokens. */
+export function addAuditRoutes(app: FastifyInstance, parts: SimulatorParts): void {
+  const { ledger, now } = parts;
+  app.get<{ Querystring: { client?: string; grants?: string } }>("/audit", (request): Audit => {
+    const { client, grants } = request.query;
+    return auditLedger(ledger, now(), { clientId: client, details: grants === "1" });
+  });
+  app.post("/audit/check", (request): CheckAnswer => {
+    const { grants, tokens } = checkSchema.parse(request.body);
+    const byGrant = Object.entries(grants).map(([id, value]) => [id, checkToken(ledger, value, now(), id)] as const);
+    return { grants: Object.fromEntries(byGrant), tokens: tokens.map((value) => checkToken(ledger, value, now())) };
+  });
+}

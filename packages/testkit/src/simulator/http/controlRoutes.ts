@@ -1,0 +1,118 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { Fault } from "../faults/faultBoard.ts";
+import { type FaultSpec, faultSpecSchema } from "../faults/faultSpec.ts";
+import type { RevokedGrant } from "../ledger/auditLedger.ts";
+import type { Grant } from "../ledger/grant.ts";
+import type { Counters } from "../ledger/ledger.ts";
+import { isProviderKind } from "../ledger/ledger.ts";
+import { type ProviderKind, patchRules, rulesPatchSchema } from "../ledger/providerRules.ts";
+import {
+  mintSchema,
+  registerSchema,
+  releaseSchema,
+  revokeSchema,
+  trickleSchema,
+  waitSchema,
+} from "./controlSchemas.ts";
+import { mintGrants } from "./mintGrants.ts";
+import type { SimulatorParts } from "./simulatorParts.ts";
+import type { TrickleOfRevocations } from "./trickle.ts";
+
+/** A fault as the control endpoint shows it. */
+export interface FaultView {
+  id: string;
+  spec: FaultSpec;
+  applied: number;
+  held: number;
+}
+
+export interface Stats {
+  /** Unix milliseconds. */
+  now: number;
+  seed: number;
+  inFlight: number;
+  kinds: Record<ProviderKind, Counters>;
+  clients: Record<string, Counters>;
+  faults: FaultView[];
+}
+
+/** The control side: who is registered, what is minted, revoked and broken. Every body and answer is JSON. */
+export function addControlRoutes(app: FastifyInstance, parts: SimulatorParts, trickle: TrickleOfRevocations): void {
+  const { ledger, now } = parts;
+  app.post("/control/clients", (request) => {
+    const { id, kind, secrets, environment } = ledger.register(registerSchema.parse(request.body));
+    return { id, kind, environment, secrets: secrets.length };
+  });
+  app.post("/control/mint", (request) => ({ grants: mintGrants(parts, mintSchema.parse(request.body)) }));
+  app.post("/control/revoke", (request) => {
+    const asked = revokeSchema.parse(request.body);
+    const grants =
+      "grantIds" in asked
+        ? asked.grantIds.map((id) => knownGrant(parts, id))
+        : ledger.pickAlive(asked.clientId, asked.count, now(), parts.random);
+    return { revoked: ledger.revoke(grants, "customer", now()).map(viewRevoked) };
+  });
+  app.post("/control/trickle", (request) => {
+    const { clientId, perMinute } = trickleSchema.parse(request.body);
+    trickle.set(clientId, perMinute);
+    return { clientId, perMinute };
+  });
+  app.get("/control/rules", () => ledger.rules);
+  app.patch<{ Params: { kind: string } }>("/control/rules/:kind", (request, reply) => {
+    const { kind } = request.params;
+    if (!isProviderKind(kind)) return notFound(reply, `no provider kind ${kind}`);
+    ledger.rules[kind] = patchRules(ledger.rules[kind], rulesPatchSchema.parse(request.body));
+    return ledger.rules[kind];
+  });
+  app.get("/control/stats", () => stats(parts));
+  addFaultRoutes(app, parts);
+}
+
+function addFaultRoutes(app: FastifyInstance, { faults }: SimulatorParts): void {
+  type ById = { Params: { id: string } };
+  app.get("/control/faults", () => ({ faults: faults.list().map(viewFault) }));
+  app.post("/control/faults", (request) => viewFault(faults.set(faultSpecSchema.parse(request.body))));
+  app.delete("/control/faults", () => ({ cleared: faults.clear() }));
+  app.delete<ById>("/control/faults/:id", (request) => ({ cleared: faults.clear(request.params.id) }));
+  app.post<ById>("/control/faults/:id/wait", async (request, reply) => {
+    const { count, timeoutMs } = waitSchema.parse(request.body);
+    const fault = faults.get(request.params.id);
+    if (!fault) return notFound(reply, `no fault ${request.params.id}`);
+    return { held: await fault.hold.awaitHeld(count, timeoutMs) };
+  });
+  app.post<ById>("/control/faults/:id/release", (request, reply) => {
+    const { count } = releaseSchema.parse(request.body);
+    const fault = faults.get(request.params.id);
+    if (!fault) return notFound(reply, `no fault ${request.params.id}`);
+    return { released: fault.hold.release(count) };
+  });
+}
+
+function stats({ ledger, faults, now, seed }: SimulatorParts): Stats {
+  return {
+    now: now(),
+    seed,
+    inFlight: ledger.grants.reduce((sum, grant) => sum + grant.inFlight, 0),
+    kinds: ledger.counters,
+    clients: Object.fromEntries([...ledger.clients].map(([id, client]) => [id, client.counters])),
+    faults: faults.list().map(viewFault),
+  };
+}
+
+function viewFault(fault: Fault): FaultView {
+  return { id: fault.id, spec: fault.spec, applied: fault.applied, held: fault.hold.count };
+}
+
+function viewRevoked({ id, customer, clientId, revokedAt }: Grant): RevokedGrant {
+  return { id, customer, clientId, revokedAt: revokedAt ?? 0 };
+}
+
+function knownGrant({ ledger }: SimulatorParts, id: string): Grant {
+  const grant = ledger.grantsById.get(id);
+  if (!grant) throw new Error(`no grant ${id}`);
+  return grant;
+}
+
+function notFound(reply: FastifyReply, error: string): FastifyReply {
+  return reply.code(404).send({ error });
+}

@@ -1,0 +1,11 @@
+import type { ServerResponse } from "node:http";
+import { countTokenCall, type TokenCall } from "../token/tokenCall.ts";
+import type { TokenReply } from "../token/wire.ts";
+import type { SimulatorParts } from "./simulatorParts.ts";
+
+/** Counts the answer, then sends it. */
+export function sendReply(parts: SimulatorParts, call: TokenCall, res: ServerResponse, reply: TokenReply): void {
+  countTokenCall(parts.ledger, call, reply.outcome);
+  res.writeHead(reply.status, { ...reply.headers, "content-length": Buffer.byteLength(reply.body) });
+  res.end(reply.body);
+}

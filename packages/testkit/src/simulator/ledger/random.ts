@@ -1,0 +1,13 @@
+/** A source of numbers in [0, 1) that the same seed always repeats. */
+export type Random = () => number;
+
+/** Mulberry32, public domain: small, fast and good enough to throw dice for faults. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
