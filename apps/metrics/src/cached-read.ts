@@ -58,13 +58,16 @@ export function cachedRead<Value>({
       reading = "away";
       note(error instanceof Error ? error : new Error(String(error)));
     }
-    // One slow read proves nothing: the first one connects.
     const tookMs = clock() - startedAt;
-    const typicalMs = Math.min(tookMs, lastTookMs);
+    kept = { reading, until: clock() + (reading === "away" ? SHORTEST_LIFE_MS : lifeAfter(tookMs)) };
     lastTookMs = tookMs;
-    const lifeMs = Math.min(LONGEST_LIFE_MS, Math.max(SHORTEST_LIFE_MS, typicalMs * LIFE_PER_READ_TIME));
-    kept = { reading, until: clock() + (reading === "away" ? SHORTEST_LIFE_MS : lifeMs) };
     return reading;
+  }
+
+  /** One slow read proves nothing: the first one connects. */
+  function lifeAfter(tookMs: number): number {
+    const typicalMs = Math.min(tookMs, lastTookMs);
+    return Math.min(LONGEST_LIFE_MS, Math.max(SHORTEST_LIFE_MS, typicalMs * LIFE_PER_READ_TIME));
   }
 
   async function within(reading: Promise<Reading<Value>>, limitMs: number): Promise<Reading<Value>> {

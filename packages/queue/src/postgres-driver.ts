@@ -102,7 +102,7 @@ class CalmPostgresBackend extends PostgresQueueBackend {
    * job that it may not have, without a pause. It rests here instead.
    */
   override async waitForJob(blockTimeoutSeconds: number): Promise<{ member: string; score: number } | null> {
-    if (true as boolean) return super.waitForJob(Math.min(blockTimeoutSeconds, LISTEN_SECONDS_MAX));
+    if (!(await this.isMaxed())) return super.waitForJob(Math.min(blockTimeoutSeconds, LISTEN_SECONDS_MAX));
     await pause(MAXED_PAUSE_MS);
     return null;
   }

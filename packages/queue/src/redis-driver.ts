@@ -80,6 +80,8 @@ function connectOptions() {
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
     keepAlive: KEEP_ALIVE_MS,
+    // After a failover the old primary still answers, as a replica: the way to the new one is a new connection.
+    reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, RECONNECT_PAUSE_MS_MAX),
   } satisfies RedisOptions;
 }

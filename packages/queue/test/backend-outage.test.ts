@@ -4,8 +4,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { consumeRefreshes, QueueBackendError, RefreshQueues, startTick } from "@evergrant/queue";
-import { startEmbeddedPostgres, startRedisServer } from "@evergrant/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { startEmbeddedPostgres, startRedisServer, withClient } from "@evergrant/testkit";
+import { PostgresQueueBackend, RedisQueueBackend } from "bullmq";
+import { Redis } from "ioredis";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   describeOnBothBackends,
   GatedHandler,
@@ -20,6 +22,9 @@ interface Server {
   start(): Promise<void>;
   stop(): Promise<void>;
   remove(): Promise<void>;
+  /** As a primary does that has become a replica. */
+  refuseWrites(): Promise<void>;
+  acceptWrites(): Promise<void>;
 }
 
 describeOnBothBackends("a backend that goes and comes", (kind) => {
@@ -178,12 +183,47 @@ describeOnBothBackends("a backend that goes and comes", (kind) => {
     await Promise.all([close(), tick.close()]);
     expect(performance.now() - beganMs).toBeLessThan(5_000);
   });
+
+  test("refusing writes: it is asked at a calm pace, and used again as soon as it accepts them", async () => {
+    await server.start();
+    await place.open().prepare();
+    const handler = new GatedHandler();
+    const fetches = vi.spyOn((kind === "redis" ? RedisQueueBackend : PostgresQueueBackend).prototype, "moveToActive");
+    consume(handler.handle, 1_000);
+    await offer("a", "b", "c", "d");
+    await expect.poll(() => handler.running).toEqual(["a", "b"]);
+    await server.refuseWrites();
+    for (const id of ["a", "b"]) handler.end(id);
+    await expect.poll(() => place.errors.map(String).join()).toMatch(/read.?only/i);
+    fetches.mockClear();
+    const aSecondLater = performance.now() + 1_000;
+    await expect.poll(() => performance.now() > aSecondLater, { timeout: 3_000 }).toBe(true);
+    expect(fetches.mock.calls.length).toBeLessThan(30);
+    fetches.mockRestore();
+    expect(handler.running).toEqual([]);
+
+    await server.acceptWrites();
+    await expect
+      .poll(
+        async () => {
+          for (const id of handler.running) handler.end(id);
+          return [handler.begun.includes("c") && handler.begun.includes("d"), await queues.depth("app")];
+        },
+        { timeout: 15_000 },
+      )
+      .toEqual([true, { waiting: 0, active: 0 }]);
+  });
 });
 
 async function redisOfItsOwn(): Promise<Server> {
   const port = await freePort();
   let server: Awaited<ReturnType<typeof startRedisServer>> | undefined;
   const stop = async () => server?.kill();
+  async function command(name: string, ...args: string[]): Promise<void> {
+    const client = new Redis(port, "127.0.0.1");
+    await client.call(name, ...args);
+    client.disconnect();
+  }
   return {
     where: { redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: "" },
     start: async () => {
@@ -192,6 +232,8 @@ async function redisOfItsOwn(): Promise<Server> {
     },
     stop,
     remove: async () => server?.stop(),
+    refuseWrites: () => command("REPLICAOF", "127.0.0.1", "1"),
+    acceptWrites: () => command("REPLICAOF", "NO", "ONE"),
   };
 }
 
@@ -203,8 +245,18 @@ async function postgresOfItsOwn(): Promise<Server> {
     await server?.stop();
     server = undefined;
   };
+  const databaseUrl = `postgresql://evergrant:evergrant@127.0.0.1:${port}/postgres`;
+  /** For the sessions to come; those at hand are ended. */
+  const setReadOnly = (value: "on" | "off") =>
+    withClient(databaseUrl, async (client) => {
+      await client.query("SET default_transaction_read_only = off");
+      await client.query(`ALTER DATABASE postgres SET default_transaction_read_only = ${value}`);
+      await client.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evergrant-queue'",
+      );
+    });
   return {
-    where: { redisUrl: undefined, databaseUrl: `postgresql://evergrant:evergrant@127.0.0.1:${port}/postgres` },
+    where: { redisUrl: undefined, databaseUrl },
     start: async () => {
       server = await startEmbeddedPostgres({ dataDir, port, durable: false });
     },
@@ -213,6 +265,8 @@ async function postgresOfItsOwn(): Promise<Server> {
       await stop();
       await rm(dataDir, { recursive: true, force: true });
     },
+    refuseWrites: () => setReadOnly("on"),
+    acceptWrites: () => setReadOnly("off"),
   };
 }
 

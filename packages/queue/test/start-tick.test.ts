@@ -46,6 +46,15 @@ describeOnBothBackends("the tick", (kind) => {
     expect(place.errors).toEqual([]);
   });
 
+  test("ten processes that start at the same moment make one first tick", async () => {
+    for (let process = 1; process <= 10; process += 1) start(note, 60_000);
+    await expect.poll(() => tickedMs.length, { timeout: 5_000 }).toBeGreaterThanOrEqual(1);
+    const longAfter = performance.now() + 1_500;
+    await expect.poll(() => performance.now() > longAfter, { timeout: 5_000 }).toBe(true);
+    expect(tickedMs).toHaveLength(1);
+    expect(place.errors).toEqual([]);
+  });
+
   test("goes on when the process that ticked closes", async () => {
     const first = start();
     await expect.poll(() => tickedMs.length).toBeGreaterThanOrEqual(1);

@@ -101,7 +101,7 @@ function quickbooksFields(ledger: Ledger, key: SigningKey, answer: GrantedAnswer
     access_token: access,
     token_type: "bearer",
     expires_in: seconds(pair.accessExpiresAt - now),
-    ...(true && hardLeftMs !== Infinity && { x_refresh_token_hard_expires_in: seconds(hardLeftMs) }),
+    ...(answer.wantsHardExpiry && hardLeftMs !== Infinity && { x_refresh_token_hard_expires_in: seconds(hardLeftMs) }),
     ...(asksIdentity(grant) && { id_token: idToken(key, answer, issuer, access) }),
   };
 }

@@ -1,0 +1,103 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { generateKey } from "@evergrant/store/secrets";
+import type { GrantAudit } from "@evergrant/testkit";
+import type { Child } from "../stage/child.ts";
+import type { Stage } from "../stage/start-stage.ts";
+import type { Contender, Ground, Prepared, WorkerOptions } from "./contender.ts";
+import { judgeRun } from "./judge-run.ts";
+
+const minute = 60_000;
+const lookEveryMs = 100;
+/** A run slower than this many a second is given up. */
+const slowestPerSecond = 50;
+
+/** One measured run of one side. */
+export interface Run {
+  readonly contender: string;
+  readonly concurrency: number;
+  readonly refreshes: number;
+  /** From the first token request that the provider saw to the last token set in the database. */
+  readonly seconds: number;
+  readonly perSecond: number;
+  /** What the audit found wrong; such a run proves nothing. */
+  readonly faults: readonly string[];
+}
+
+/**
+ * Measures one side on a database, a client and grants of its own. All jobs wait in the queue before
+ * its worker process starts; starting up is not counted, warming up is.
+ *
+ * @throws Error when the worker ends by itself or does not come to an end
+ */
+export async function measure(
+  stage: Stage,
+  contender: Contender,
+  { connections, ...options }: WorkerOptions & { readonly connections: number },
+): Promise<Run> {
+  return stage.withDatabase(async (databaseUrl) => {
+    const ground = await prepareGround(stage, databaseUrl, connections);
+    const prepared = await contender.prepare(ground);
+    try {
+      await stage.settleDisk(databaseUrl);
+      await workThrough(prepared, options, connections);
+      return {
+        contender: contender.name,
+        concurrency: options.concurrency,
+        ...(await assess(stage, prepared, ground)),
+      };
+    } finally {
+      await prepared.close();
+    }
+  });
+}
+
+async function prepareGround(
+  { simulator, redisUrl, tokenUrl }: Stage,
+  databaseUrl: string,
+  count: number,
+): Promise<Ground> {
+  const clientId = `bench-${randomBytes(4).toString("hex")}`;
+  const clientSecret = randomBytes(24).toString("base64url");
+  await simulator.register({ id: clientId, kind: "xero", secrets: [clientSecret] });
+  // Older than an access token lives: all are due at once.
+  const grants = await simulator.mint({ clientId, count, ageMs: 31 * minute });
+  return { databaseUrl, redisUrl, tokenUrl, clientId, clientSecret, keyRing: generateKey(), grants };
+}
+
+async function workThrough(prepared: Prepared, options: WorkerOptions, connections: number): Promise<void> {
+  const worker = prepared.startWorker(options);
+  try {
+    await allDone(prepared, worker, minute + (connections / slowestPerSecond) * 1000);
+  } finally {
+    await worker.stop();
+  }
+}
+
+async function allDone(prepared: Prepared, worker: Child, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const open = await prepared.openJobs();
+    if (open === 0) return;
+    if (!worker.isRunning()) throw new Error(`${worker.name} ended with ${open} jobs to do:\n${worker.lastWords()}`);
+    if (performance.now() > deadline)
+      throw new Error(`${worker.name} left ${open} jobs undone:\n${worker.lastWords()}`);
+    await delay(lookEveryMs);
+  }
+}
+
+async function assess(stage: Stage, prepared: Prepared, ground: Ground) {
+  const { simulator } = stage;
+  const refreshes = ground.grants.length;
+  const audit = await simulator.audit(ground.clientId);
+  const grants = await simulator.auditGrants(ground.clientId);
+  const { refreshTokens, lastStoredAt } = await prepared.readStored();
+  const { grants: stored } = await simulator.check({ grants: { ...refreshTokens } });
+  const seconds = (lastStoredAt - firstRequestAt(grants)) / 1000;
+  const faults = judgeRun({ expected: refreshes, audit, grants, stored });
+  return { refreshes, seconds, perSecond: refreshes / seconds, faults };
+}
+
+function firstRequestAt(grants: readonly GrantAudit[]): number {
+  return grants.reduce((first, { lastPresentedAt }) => Math.min(first, lastPresentedAt ?? first), Date.now());
+}
