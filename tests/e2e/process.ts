@@ -77,9 +77,14 @@ export interface AdminAnswer {
 }
 
 /** Runs the operator's command to its end. */
-export async function admin(args: readonly string[], env: Env, input = ""): Promise<AdminAnswer> {
+export function admin(args: readonly string[], env: Env, input = ""): Promise<AdminAnswer> {
+  return runToEnd("admin", env, args, input);
+}
+
+/** Runs a process that is expected to end by itself. */
+export async function runToEnd(room: Room, env: Env, args: readonly string[] = [], input = ""): Promise<AdminAnswer> {
   const startedAt = performance.now();
-  const { child, lines } = launch("admin", args, env);
+  const { child, lines } = launch(room, args, env);
   let stdout = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;

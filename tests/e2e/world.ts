@@ -19,6 +19,8 @@ export interface World {
   addApp(app: { id: string; kind: "xero" | "quickbooks" | "strict"; provider?: string; descriptor: object }): Promise<void>;
   /** Mints grants and imports them by the operator's command. */
   connect(appId: string, count: number, idPrefix: string): Promise<MintedGrant[]>;
+  /** Brings a database that is not the test's own up to date. */
+  migrate(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,9 +31,12 @@ export async function createWorld(options: {
   readonly redis: boolean;
   readonly rules: RulesByKindPatch;
   readonly env?: Env;
+  /** Absent: a migrated database of its own. */
+  readonly databaseUrl?: string;
 }): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "evergrant-e2e-"));
-  const database = await createTestDatabase();
+  const database =
+    options.databaseUrl === undefined ? await createTestDatabase() : { url: options.databaseUrl, drop: async () => {} };
   const simulator = await startSimulator({ rules: options.rules });
   const provider = new SimulatorClient(simulator.url);
   const redisUrl = inject("redisUrl");
@@ -71,6 +76,7 @@ export async function createWorld(options: {
       await run(["connection", "import", "-"], grants.map((grant) => importLine(appId, grant)).join("\n"));
       return grants;
     },
+    migrate: () => run(["migrate"]),
     async close() {
       await simulator.close();
       await database.drop();
@@ -79,7 +85,7 @@ export async function createWorld(options: {
   };
 }
 
-export function importLine(appId: string, grant: MintedGrant): string {
+function importLine(appId: string, grant: MintedGrant): string {
   const { id, customer, refreshToken, accessToken, accessTokenExpiresAt, refreshTokenExpiresAt, tenants } = grant;
   return JSON.stringify({
     id,

@@ -1,12 +1,5 @@
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { consumeRefreshes, QueueBackendError, RefreshQueues, startTick } from "@evergrant/queue";
-import { startEmbeddedPostgres, startRedisServer, withClient } from "@evergrant/testkit";
 import { PostgresQueueBackend, RedisQueueBackend } from "bullmq";
-import { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   describeOnBothBackends,
@@ -15,26 +8,16 @@ import {
   type QueuePlace,
   recordingHandler,
 } from "./backend-under-test.ts";
-
-/** A server of this test's own, which it may treat as badly as it likes. */
-interface Server {
-  readonly where: { redisUrl: string | undefined; databaseUrl: string };
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  remove(): Promise<void>;
-  /** As a primary does that has become a replica. */
-  refuseWrites(): Promise<void>;
-  acceptWrites(): Promise<void>;
-}
+import { type OwnServer, ownServer } from "./own-server.ts";
 
 describeOnBothBackends("a backend that goes and comes", (kind) => {
-  let server: Server;
+  let server: OwnServer;
   let place: QueuePlace;
   let queues: RefreshQueues;
   const closers: (() => Promise<void>)[] = [];
 
   beforeEach(async () => {
-    server = await (kind === "redis" ? redisOfItsOwn() : postgresOfItsOwn());
+    server = await ownServer(kind);
     place = placeAt(server.where);
     queues = new RefreshQueues(place.open());
   });
@@ -214,68 +197,3 @@ describeOnBothBackends("a backend that goes and comes", (kind) => {
       .toEqual([true, { waiting: 0, active: 0 }]);
   });
 });
-
-async function redisOfItsOwn(): Promise<Server> {
-  const port = await freePort();
-  let server: Awaited<ReturnType<typeof startRedisServer>> | undefined;
-  const stop = async () => server?.kill();
-  async function command(name: string, ...args: string[]): Promise<void> {
-    const client = new Redis(port, "127.0.0.1");
-    await client.call(name, ...args);
-    client.disconnect();
-  }
-  return {
-    where: { redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: "" },
-    start: async () => {
-      if (server === undefined) server = await startRedisServer({ port });
-      else await server.restart();
-    },
-    stop,
-    remove: async () => server?.stop(),
-    refuseWrites: () => command("REPLICAOF", "127.0.0.1", "1"),
-    acceptWrites: () => command("REPLICAOF", "NO", "ONE"),
-  };
-}
-
-async function postgresOfItsOwn(): Promise<Server> {
-  const port = await freePort();
-  const dataDir = await mkdtemp(join(tmpdir(), "evergrant-queue-test-"));
-  let server: Awaited<ReturnType<typeof startEmbeddedPostgres>> | undefined;
-  const stop = async () => {
-    await server?.stop();
-    server = undefined;
-  };
-  const databaseUrl = `postgresql://evergrant:evergrant@127.0.0.1:${port}/postgres`;
-  /** For the sessions to come; those at hand are ended. */
-  const setReadOnly = (value: "on" | "off") =>
-    withClient(databaseUrl, async (client) => {
-      await client.query("SET default_transaction_read_only = off");
-      await client.query(`ALTER DATABASE postgres SET default_transaction_read_only = ${value}`);
-      await client.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evergrant-queue'",
-      );
-    });
-  return {
-    where: { redisUrl: undefined, databaseUrl },
-    start: async () => {
-      server = await startEmbeddedPostgres({ dataDir, port, durable: false });
-    },
-    stop,
-    remove: async () => {
-      await stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-    refuseWrites: () => setReadOnly("on"),
-    acceptWrites: () => setReadOnly("off"),
-  };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}

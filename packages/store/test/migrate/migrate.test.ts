@@ -90,7 +90,43 @@ describe("the migrated schema", () => {
     await copy.drop();
   });
 
-  test("updates token sets and tallies without touching an index", async () => {
+  test.each([
+    [
+      "a due time of one who needs to authorize again",
+      "connection_due_only_when_wanted",
+      "UPDATE connection SET state = 'needs_reauth', due_at = now()",
+    ],
+    [
+      "a due time of one who is switched off",
+      "connection_due_only_when_wanted",
+      "UPDATE connection SET mode = 'off', due_at = now()",
+    ],
+    ["strikes below none", "connection_counts_not_negative", "UPDATE connection SET strikes = -1"],
+    ["a budget of none", "oauth_app_budget_positive", "UPDATE oauth_app SET max_per_second = 0"],
+    [
+      "a fingerprint that is none",
+      "grant_fingerprint_length",
+      "INSERT INTO grant_fingerprint VALUES ('a-refresh-token', 'c', now())",
+    ],
+    [
+      "a client secret in the clear",
+      "client_secret_ciphertext_is_sealed",
+      `INSERT INTO client_secret (app_id, ciphertext) VALUES ('app', '${"s".repeat(40)}')`,
+    ],
+  ])("refuses %s", async (_name, constraint, statement) => {
+    const copy = await createTestDatabase();
+    const refused = withClient(copy.url, async (client) => {
+      await client.query(
+        "INSERT INTO oauth_app (id, provider, environment, client_id) VALUES ('app', 'xero', 'sandbox', 'c')",
+      );
+      await client.query("INSERT INTO connection (id, app_id, mode) VALUES ('c', 'app', 'fresh')");
+      await client.query(statement);
+    });
+    await expect(refused).rejects.toThrow(`violates check constraint "${constraint}"`);
+    await copy.drop();
+  });
+
+  test("lets a refresh rewrite its token set without touching an index", async () => {
     await migrate({ databaseUrl: empty.url });
     const { rows } = await withClient(empty.url, async (client) => {
       await client.query(`

@@ -42,7 +42,7 @@ export function lifeOf(grant: Grant, rules: ProviderRules, now: number): GrantLi
 
 /** When the token lapses if nobody uses it, in Unix milliseconds; Infinity where the provider sets no limit. */
 export function idleExpiresAt(token: RefreshToken, rules: ProviderRules): number {
-  return rules.idleTtlMs === null ? Infinity : token.issuedAt + rules.idleTtlMs;
+  return rules.idleTtlMs === null ? Infinity : (token.lastUsedAt ?? token.issuedAt) + rules.idleTtlMs;
 }
 
 /** When the grant ends whatever is done, in Unix milliseconds; Infinity where the provider sets no limit. */

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startEmbeddedPostgres, startRedisServer } from "@evergrant/testkit";
+import getPort from "get-port";
+import { afterEach, describe, expect, inject, test } from "vitest";
+import { start, stopAll, until } from "./process.ts";
+import { createWorld, type World } from "./world.ts";
+
+const RULES = { xero: { accessTokenTtlMs: 20_000, graceMs: 600_000 } };
+const DESCRIPTOR = {
+  lifetimes: { accessTokenMs: 20_000 },
+  graceMs: 600_000,
+  schedule: { leadMs: 18_000, jitterMs: 500 },
+  retry: { firstMs: 300, maxMs: 1_000 },
+};
+
+let world: World;
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  await stopAll();
+  await world.close();
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+describe.runIf(inject("redisUrl") !== null)("Redis", () => {
+  test("that is not there yet, goes away and comes back empty costs lateness and nothing else", async () => {
+    const port = await getPort({ host: "127.0.0.1" });
+    world = await createWorld({ redis: false, rules: RULES, env: { REDIS_URL: `redis://127.0.0.1:${port}` } });
+    await world.addApp({ id: "xero-redis", kind: "xero", descriptor: DESCRIPTOR });
+    await world.connect("xero-redis", 30, "xero");
+    const processes = [await start("scheduler", world.env), await start("worker", world.keyEnv)];
+
+    const redis = await startRedisServer({ port });
+    cleanUps.push(() => redis.stop());
+    await refreshedAgain("after Redis came up");
+    await redis.restart();
+    await refreshedAgain("after Redis came back empty");
+    await redis.kill();
+    await until("the scheduler says that it is not ready", async () => !(await isReady(processes[0]?.url)));
+    await redis.restart();
+    await refreshedAgain("after Redis was killed and came back");
+    await unharmed(processes.length);
+  });
+});
+
+test("PostgreSQL that is not there yet, goes away and comes back costs lateness and nothing else", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "evergrant-e2e-postgres-"));
+  cleanUps.push(() => rmSync(dataDir, { recursive: true }));
+  const port = await getPort({ host: "127.0.0.1" });
+  const boot = () => startEmbeddedPostgres({ dataDir, port });
+  let postgres = await boot();
+  cleanUps.push(() => postgres.stop());
+  world = await createWorld({ redis: false, rules: RULES, databaseUrl: new URL("/evergrant", postgres.url).href });
+  await world.migrate();
+  await world.addApp({ id: "xero-postgres", kind: "xero", descriptor: DESCRIPTOR });
+  await world.connect("xero-postgres", 30, "xero");
+  await postgres.stop();
+
+  const waiting = Promise.all([start("scheduler", world.env), start("worker", world.keyEnv)]);
+  postgres = await boot();
+  const processes = await waiting;
+  await refreshedAgain("after PostgreSQL came up");
+  await postgres.stop();
+  await until("the worker says that it is not ready", async () => !(await isReady(processes[1]?.url)));
+  postgres = await boot();
+  await refreshedAgain("after PostgreSQL came back");
+  await unharmed(processes.length);
+});
+
+/** Every grant is asked for twice more from here on: the second time nothing is left of the trouble. */
+async function refreshedAgain(when: string): Promise<void> {
+  const before = new Map((await world.provider.auditGrants()).map((grant) => [grant.id, grant.requests]));
+  const isDone = async () => (await world.provider.auditGrants()).every((grant) => grant.requests >= (before.get(grant.id) ?? 0) + 2);
+  await until(`every connection is refreshed ${when}`, isDone, 90_000);
+}
+
+async function unharmed(processes: number): Promise<void> {
+  expect(await world.provider.audit()).toMatchObject({
+    alive: 30,
+    overlaps: 0,
+    spentPresented: { outsideGrace: 0 },
+    invalidGrantAnswers: 0,
+  });
+  expect(processes).toBe(2);
+}
+
+async function isReady(url: string | undefined): Promise<boolean> {
+  return fetch(`${url}/readyz`).then((answer) => answer.ok, () => false);
+}
