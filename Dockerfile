@@ -22,12 +22,11 @@ RUN npm exec -- turbo run build --output-logs=errors-only \
 # that these name as dependencies. Optional ones are compilers and tools that others would use beside them.
 RUN npm exec -- turbo prune --production --docker \
     @evergrant/scheduler @evergrant/worker @evergrant/metrics @evergrant/admin
-RUN cd out/json && npm exec --yes -- "$(node -p 'require("./package.json").packageManager')" \
-    install --offline --frozen-lockfile --prod --no-optional
+RUN npm exec -- pnpm --dir out/json install --offline --frozen-lockfile --prod --no-optional
 RUN cp -r prisma scripts out/json/ && cd out/json && mkdir bin && ln -s ../apps/admin/bin/evergrant.mjs bin/evergrant && \
     for room in apps/* packages/*; do for part in dist bin assets; do \
       if [ -e "../../$room/$part" ]; then cp -r "../../$room/$part" "$room/"; fi; \
-    done; done
+    done; done && chmod -R a+rX .
 
 FROM ${NODE_IMAGE}
 WORKDIR /app

@@ -7,11 +7,11 @@ import { afterEach, describe, expect, inject, test } from "vitest";
 import { start, stopAll, until } from "./process.ts";
 import { createWorld, type World } from "./world.ts";
 
-const RULES = { xero: { accessTokenTtlMs: 20_000, graceMs: 600_000 } };
+const RULES = { xero: { accessTokenTtlMs: 4_000, graceMs: 600_000 } };
 const DESCRIPTOR = {
-  lifetimes: { accessTokenMs: 20_000 },
+  lifetimes: { accessTokenMs: 4_000 },
   graceMs: 600_000,
-  schedule: { leadMs: 18_000, jitterMs: 500 },
+  schedule: { leadMs: 2_000, jitterMs: 500 },
   retry: { firstMs: 300, maxMs: 1_000 },
 };
 

@@ -1,7 +1,10 @@
+import { setFlagsFromString } from "node:v8";
 import { runApp } from "@evergrant/runtime";
 import { processEnv } from "./env.ts";
-import { explainStoreError } from "./explain-store-error.ts";
 import { runProgram } from "./program.ts";
+
+// Prisma's WebAssembly is optimized in the background for longer than a command lives (0.15 s of CPU for one query).
+setFlagsFromString("--liftoff-only");
 
 // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -10,4 +13,4 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: processEnv() };
-await runApp({ name: "evergrant", main: () => runProgram(process.argv.slice(2), io), explain: explainStoreError });
+await runApp({ name: "evergrant", main: () => runProgram(process.argv.slice(2), io) });

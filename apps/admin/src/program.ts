@@ -46,12 +46,19 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<ExitC
     await program.parseAsync(argv, { from: "user" });
     return code;
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof CommanderError)) throw await explained(error);
     if (error.exitCode === 0) return exitCodes.ok;
     // Help that nobody asked for is already the answer.
     if (error.code === "commander.help") return exitCodes.usage;
     throw new UserError(error.message.replace(/^error: /, ""), { cause: error });
   }
+}
+
+/** Loaded when something has failed, because it knows the store. */
+async function explained(error: unknown): Promise<unknown> {
+  if (error instanceof UserError) return error;
+  const { explainStoreError } = await import("./explain-store-error.ts");
+  return explainStoreError(error) ?? error;
 }
 
 async function buildProgram(argv: readonly string[], context: CommandContext): Promise<Command> {

@@ -15,8 +15,8 @@ import { createTickParts } from "./create-tick-parts.ts";
 import { readSchedulerEnv, type SchedulerEnv } from "./env.ts";
 import { tick } from "./tick.ts";
 
-/** Minute rows of the tally are merged into hours after this. */
-const TALLY_MINUTES_KEPT_MS = 6 * 3_600_000;
+/** Minute rows of the tally are merged into hours after this: what the last day is read from stays exact. */
+const TALLY_MINUTES_KEPT_MS = 25 * 3_600_000;
 const COMPACT_EVERY_MS = 600_000;
 
 await runApp({

@@ -44,9 +44,9 @@ export interface QueueBackend {
 
 export type BullQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend, unknown>;
 export type BullWorker = Worker<unknown, void, string, IQueueBackend, object, unknown>;
-export type RunJob = (job: Job<unknown, void, string, object>, worker: BullWorker) => Promise<void>;
+type RunJob = (job: Job<unknown, void, string, object>, worker: BullWorker) => Promise<void>;
 
-export interface OpenWorkerOptions
+interface OpenWorkerOptions
   extends Pick<
     WorkerOptions<unknown>,
     "concurrency" | "lockDuration" | "stalledInterval" | "limiter" | "maximumRateLimitDelay"
@@ -54,7 +54,7 @@ export interface OpenWorkerOptions
   onError(error: Error): void;
 }
 
-export interface RunningWorker {
+interface RunningWorker {
   readonly worker: BullWorker;
   /** Takes no more jobs and waits for the running ones. Idempotent. */
   close(): Promise<void>;

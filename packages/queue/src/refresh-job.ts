@@ -10,7 +10,7 @@ const LAST_PRIORITY = 2 ** 21 - 1;
 const FAILED_JOBS_KEPT = 100;
 
 /** All that a refresh job carries. Tokens, secrets and customers' names have no place in a queue. */
-export interface RefreshJobData {
+interface RefreshJobData {
   readonly connectionId: string;
 }
 

@@ -74,7 +74,7 @@ function watchSchedule(backend: QueueBackend, queue: BullQueue, everyMs: number,
     const want = { ofThisInterval: !established };
     if (!(await isScheduled(queue, everyMs, want))) {
       // Processes that start together would each make a first tick: one does, the others look again.
-      await (async (_: string, w: () => Promise<void>) => w())("tick", async () => {
+      await backend.alone("tick", async () => {
         if (!(await isScheduled(queue, everyMs, want))) await schedule(queue, everyMs);
       });
     }

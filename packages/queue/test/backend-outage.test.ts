@@ -181,7 +181,7 @@ describeOnBothBackends("a backend that goes and comes", (kind) => {
     fetches.mockClear();
     const aSecondLater = performance.now() + 1_000;
     await expect.poll(() => performance.now() > aSecondLater, { timeout: 3_000 }).toBe(true);
-    expect(fetches.mock.calls.length).toBeLessThan(30);
+    expect(fetches.mock.calls.length).toBeLessThan(8);
     fetches.mockRestore();
     expect(handler.running).toEqual([]);
 

@@ -1,14 +1,15 @@
 import { CONNECTION_STATES, type ConnectionState } from "@evergrant/core";
 import { type ExitCode, exitCodes } from "@evergrant/runtime";
-import { awaitOutcomes, FRESH_ENOUGH_MS, type RefreshTicket, requestRefresh, type Store } from "@evergrant/store";
+import { awaitOutcomes, FRESH_ENOUGH_MS, type RefreshTicket, requestRefresh } from "@evergrant/store";
 import { type Command, Option } from "commander";
+import { readAdminEnv } from "../env.ts";
 import type { Io } from "../io.ts";
 import { createPrinter, type Printer } from "../print/printer.ts";
 import type { CommandContext } from "../program.ts";
 import { chooseConnections } from "../refresh/choose-connections.ts";
-import { openHints } from "../refresh/open-hints.ts";
+import { openSource, type RefreshSource } from "../refresh/open-source.ts";
 import { reportAnswer, reportTicket, reportTimeout } from "../refresh/report-refresh.ts";
-import { withStore } from "../with-store.ts";
+import { sendHints } from "../refresh/send-hints.ts";
 import { duration, jsonOption } from "./options.ts";
 
 interface RefreshOptions {
@@ -42,34 +43,34 @@ export function register(parent: Command, { io, finish }: CommandContext): void 
 
 async function runRefresh(io: Io, ids: readonly string[], options: RefreshOptions): Promise<ExitCode> {
   const printer = createPrinter(io, options);
-  return withStore(io, async ({ store, env }) => {
-    // Loading the queue's client takes longer than the first statements: it goes on beside them.
-    const hints = openHints(env, printer.remark);
-    try {
-      const tickets = await requestAll(io, store, ids, options);
-      if (tickets.length === 0) printer.line("No connections match.");
-      const hinted = hints.send(tickets);
-      const failures =
-        options.wait === true ? await waitForAll(store, tickets, options, printer) : reportAll(tickets, printer);
-      await hinted;
-      return failures > 0 ? exitCodes.partialFailure : exitCodes.ok;
-    } finally {
-      await hints.close();
-    }
-  });
+  const env = readAdminEnv(io);
+  const source = openSource(env);
+  try {
+    const tickets = await requestAll(io, source, ids, options);
+    if (tickets.length === 0) printer.line("No connections match.");
+    const hinted = sendHints(env, tickets).then((sent) => {
+      if (!sent) printer.remark("The queue is away: the scheduler will find what is due by itself.");
+    });
+    const failures =
+      options.wait === true ? await waitForAll(source, tickets, options, printer) : reportAll(tickets, printer);
+    await hinted;
+    return failures > 0 ? exitCodes.partialFailure : exitCodes.ok;
+  } finally {
+    await source.close();
+  }
 }
 
 async function requestAll(
   io: Io,
-  store: Store,
+  source: RefreshSource,
   ids: readonly string[],
   options: RefreshOptions,
 ): Promise<RefreshTicket[]> {
   const filter = { appId: options.app, state: options.state, stale: options.stale };
   const maxAgeMs = options.force === true ? 0 : options.maxAge;
   const tickets: RefreshTicket[] = [];
-  for await (const page of chooseConnections(io, store, { ids, filter, isSure: options.yes === true })) {
-    tickets.push(...(await requestRefresh(store, page, { maxAgeMs })));
+  for await (const page of chooseConnections(io, source, { ids, filter, isSure: options.yes === true })) {
+    tickets.push(...(await requestRefresh(source, page, { maxAgeMs })));
   }
   return tickets;
 }
@@ -81,7 +82,7 @@ function reportAll(tickets: readonly RefreshTicket[], printer: Printer): number 
 }
 
 async function waitForAll(
-  store: Store,
+  source: RefreshSource,
   tickets: readonly RefreshTicket[],
   { timeout: timeoutMs }: RefreshOptions,
   printer: Printer,
@@ -89,7 +90,7 @@ async function waitForAll(
   const refused = tickets.filter((ticket) => ticket.since === null);
   const open = new Map(tickets.filter((ticket) => ticket.since !== null).map((ticket) => [ticket.id, ticket]));
   let failures = reportAll(refused, printer);
-  for await (const answer of awaitOutcomes(store, [...open.values()], { timeoutMs })) {
+  for await (const answer of awaitOutcomes(source, [...open.values()], { timeoutMs })) {
     if (!reportAnswer(printer, answer)) failures += 1;
     open.delete(answer.id);
   }

@@ -1,7 +1,8 @@
 import { UserError } from "@evergrant/runtime";
-import { type ConnectionFilter, countConnections, listConnections, type Store } from "@evergrant/store";
+import { type ConnectionFilter, countConnections, listConnections } from "@evergrant/store";
 import { confirm } from "../confirm.ts";
 import type { Io } from "../io.ts";
+import type { RefreshSource } from "./open-source.ts";
 
 const PAGE_SIZE = 1_000;
 /** More than this at once is asked about: it may be a slip, and a provider notices. */
@@ -14,7 +15,7 @@ const MOST_UNASKED = 1_000;
  */
 export async function* chooseConnections(
   io: Io,
-  store: Store,
+  source: RefreshSource,
   choice: { readonly ids: readonly string[]; readonly filter: ConnectionFilter; readonly isSure: boolean },
 ): AsyncGenerator<readonly string[], void> {
   const { ids, filter, isSure } = choice;
@@ -26,18 +27,18 @@ export async function* chooseConnections(
         : "nothing to refresh: name connections, or use --app, --state or --stale",
     );
   }
-  const total = hasFilter ? await countConnections(store, filter) : ids.length;
+  const total = hasFilter ? await countConnections(source, filter) : ids.length;
   if (total > MOST_UNASKED && !isSure) await confirm(io, `This refreshes ${total} connections.`);
-  yield* hasFilter ? matching(store, filter) : cut(ids);
+  yield* hasFilter ? matching(source, filter) : cut(ids);
 }
 
 function* cut(ids: readonly string[]): Generator<readonly string[], void> {
   for (let start = 0; start < ids.length; start += PAGE_SIZE) yield ids.slice(start, start + PAGE_SIZE);
 }
 
-async function* matching(store: Store, filter: ConnectionFilter): AsyncGenerator<readonly string[], void> {
+async function* matching(source: RefreshSource, filter: ConnectionFilter): AsyncGenerator<readonly string[], void> {
   for (let after: string | null = null; ; ) {
-    const page: readonly { readonly id: string }[] = await listConnections(store, filter, { after, limit: PAGE_SIZE });
+    const page: readonly { readonly id: string }[] = await listConnections(source, filter, { after, limit: PAGE_SIZE });
     if (page.length > 0) yield page.map(({ id }) => id);
     if (page.length < PAGE_SIZE) return;
     after = page.at(-1)?.id ?? null;

@@ -7,6 +7,7 @@ import {
   resolveDescriptor,
   type TokenClient,
   type TokenClientOptions,
+  type TokenRequest,
 } from "../../src/index.ts";
 import { type Respond, startTokenEndpoint } from "./token-endpoint.ts";
 
@@ -25,6 +26,12 @@ export function openClient(options: TokenClientOptions = {}): TokenClient {
 export function descriptorAt(tokenUrl: string, changes: Partial<ProviderDescriptor> = {}): ProviderDescriptor {
   const base = resolveDescriptor("sample", { tokenUrl: "http://127.0.0.1/token" });
   return { ...base, tokenUrl, ...changes };
+}
+
+/** What a client is asked, at an address of the test's own. */
+export function requestAt(tokenUrl: string, answerTimeoutMs = 10_000): TokenRequest {
+  const descriptor = descriptorAt(tokenUrl, { answerTimeoutMs });
+  return { descriptor, clientId: CLIENT_ID, clientSecret: CLIENT_SECRET, refreshToken: REFRESH_TOKEN };
 }
 
 export function requestTo(

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionState, OutcomeKind } from "@evergrant/core";
-import type { Store } from "../client.ts";
+import type { QuerySource } from "./query-source.ts";
 import type { RefreshTicket } from "./request-refresh.ts";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-const PAUSE_GROWTH = 1.3;
+const PAUSE_GROWTH = 1.15;
 
 /** How a requested refresh ended. Times are epoch ms of the database's clock. */
 export interface RefreshAnswer {
@@ -32,7 +32,7 @@ export interface RefreshAnswer {
  * @throws the driver's error when the database goes away
  */
 export async function* awaitOutcomes(
-  { prisma }: Pick<Store, "prisma">,
+  { prisma }: QuerySource,
   tickets: readonly RefreshTicket[],
   { timeoutMs }: { readonly timeoutMs: number },
 ): AsyncGenerator<RefreshAnswer, void> {
@@ -52,10 +52,7 @@ export async function* awaitOutcomes(
   }
 }
 
-async function readAnswers(
-  { prisma }: Pick<Store, "prisma">,
-  open: ReadonlyMap<string, number>,
-): Promise<RefreshAnswer[]> {
+async function readAnswers({ prisma }: QuerySource, open: ReadonlyMap<string, number>): Promise<RefreshAnswer[]> {
   const rows = await prisma.$queryRaw<AnswerRow[]>`
     SELECT c.id, c.last_outcome, c.last_attempt_at, c.state::text, c.due_at, c.access_token_expires_at, t.generation,
            e.detail->>'reason' AS reason, (e.detail->'evidence'->>'status')::int AS status,

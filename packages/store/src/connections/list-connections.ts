@@ -1,6 +1,5 @@
 import type { ConnectionState, RefreshMode } from "@evergrant/core";
-import type { Store } from "../client.ts";
-import { Prisma } from "../generated/client.ts";
+import type { QuerySource } from "./query-source.ts";
 
 /** Which connections are meant; conditions that are given must all hold. */
 export interface ConnectionFilter {
@@ -32,15 +31,21 @@ export interface ConnectionSummary {
  * @param after the last id of the page before; null for the first page
  */
 export async function listConnections(
-  { prisma }: Pick<Store, "prisma">,
+  { prisma }: QuerySource,
   filter: ConnectionFilter,
   { after, limit }: { readonly after: string | null; readonly limit: number },
 ): Promise<ConnectionSummary[]> {
+  const { appId, state, customer, stale } = conditionsOf(filter);
   const rows = await prisma.$queryRaw<SummaryRow[]>`
     SELECT c.id, c.app_id, c.customer, c.mode::text, c.state::text, c.due_at, c.access_token_expires_at,
            c.last_outcome, c.last_attempt_at, c.last_refreshed_at, c.failures
     FROM connection c
-    WHERE ${condition(filter)} AND c.id > ${after ?? ""}
+    WHERE c.id > ${after ?? ""}
+      AND (${appId}::text IS NULL OR c.app_id = ${appId})
+      AND (${state}::connection_state IS NULL OR c.state = ${state}::connection_state)
+      AND (${customer}::text IS NULL OR c.customer = ${customer})
+      AND (NOT ${stale}::boolean
+           OR c.state = 'active' AND c.mode = 'fresh' AND c.access_token_expires_at < clock_timestamp())
     ORDER BY c.id LIMIT ${limit}`;
   return rows.map((row) => ({
     id: row.id,
@@ -58,23 +63,21 @@ export async function listConnections(
 }
 
 /** How many connections are meant. */
-export async function countConnections({ prisma }: Pick<Store, "prisma">, filter: ConnectionFilter): Promise<number> {
+export async function countConnections({ prisma }: QuerySource, filter: ConnectionFilter): Promise<number> {
+  const { appId, state, customer, stale } = conditionsOf(filter);
   const rows = await prisma.$queryRaw<{ total: number }[]>`
-    SELECT count(*)::int AS total FROM connection c WHERE ${condition(filter)}`;
+    SELECT count(*)::int AS total FROM connection c
+    WHERE (${appId}::text IS NULL OR c.app_id = ${appId})
+      AND (${state}::connection_state IS NULL OR c.state = ${state}::connection_state)
+      AND (${customer}::text IS NULL OR c.customer = ${customer})
+      AND (NOT ${stale}::boolean
+           OR c.state = 'active' AND c.mode = 'fresh' AND c.access_token_expires_at < clock_timestamp())`;
   return rows[0]?.total ?? 0;
 }
 
-function condition({ appId, state, customer, stale }: ConnectionFilter): Prisma.Sql {
-  const parts = [
-    Prisma.sql`true`,
-    ...(appId === undefined ? [] : [Prisma.sql`c.app_id = ${appId}`]),
-    ...(state === undefined ? [] : [Prisma.sql`c.state = ${state}::connection_state`]),
-    ...(customer === undefined ? [] : [Prisma.sql`c.customer = ${customer}`]),
-    ...(stale === true
-      ? [Prisma.sql`c.state = 'active' AND c.mode = 'fresh' AND c.access_token_expires_at <= clock_timestamp()`]
-      : []),
-  ];
-  return Prisma.join(parts, " AND ");
+/** Null where nothing is asked. The planner sees the values and drops what is not asked before it plans. */
+function conditionsOf({ appId, state, customer, stale }: ConnectionFilter) {
+  return { appId: appId ?? null, state: state ?? null, customer: customer ?? null, stale: stale ?? false };
 }
 
 interface SummaryRow {

@@ -1,4 +1,4 @@
-import type { Store } from "../client.ts";
+import type { QuerySource } from "./query-source.ts";
 
 /** A refresh this young answers a request for one: two people who ask at once cause one provider call. */
 export const FRESH_ENOUGH_MS = 5_000;
@@ -31,7 +31,7 @@ export interface RefreshTicket {
  * @throws the driver's error when the database is away
  */
 export async function requestRefresh(
-  { prisma }: Pick<Store, "prisma">,
+  { prisma }: QuerySource,
   connectionIds: readonly string[],
   { maxAgeMs = FRESH_ENOUGH_MS }: { readonly maxAgeMs?: number } = {},
 ): Promise<RefreshTicket[]> {

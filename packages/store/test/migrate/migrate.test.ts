@@ -96,11 +96,6 @@ describe("the migrated schema", () => {
       "connection_due_only_when_wanted",
       "UPDATE connection SET state = 'needs_reauth', due_at = now()",
     ],
-    [
-      "a due time of one who is switched off",
-      "connection_due_only_when_wanted",
-      "UPDATE connection SET mode = 'off', due_at = now()",
-    ],
     ["strikes below none", "connection_counts_not_negative", "UPDATE connection SET strikes = -1"],
     ["a budget of none", "oauth_app_budget_positive", "UPDATE oauth_app SET max_per_second = 0"],
     [

@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import getPort from "get-port";
 import { loadEmbeddedPostgres } from "./load-embedded-postgres.ts";
 
@@ -7,6 +9,7 @@ const user = "evergrant";
 const password = "evergrant";
 const startAttempts = 3;
 const keptLogLines = 20;
+const anyOtherUser = 65_534;
 
 export interface EmbeddedPostgresOptions {
   /** Created when missing or empty. Every folder above it must be open to the user that PostgreSQL runs as. */
@@ -35,6 +38,10 @@ export interface RunningPostgres {
  * Rejects with the server's last log lines when it does not come up.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<RunningPostgres> {
+  if (process.getuid?.() === 0) {
+    requireOpenToOthers(createRequire(import.meta.url).resolve("embedded-postgres"));
+    requireOpenToOthers(dirname(options.dataDir));
+  }
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await getPort({ host: "127.0.0.1" }));
     try {
@@ -45,6 +52,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       if (!portTaken || options.port !== undefined || attempt === startAttempts) throw error;
     }
   }
+}
+
+/** A clone under /root, or in a folder that mktemp made, is closed to the user that PostgreSQL runs as. */
+function requireOpenToOthers(path: string): void {
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const { status } = spawnSync("test", ["-r", existing], { uid: anyOtherUser, gid: anyOtherUser });
+  if (status === 0) return;
+  throw new Error(
+    `PostgreSQL refuses to run as root, and no other user can reach ${existing}: open the folders above it (chmod o+x), or run as another user.`,
+  );
 }
 
 async function start(options: EmbeddedPostgresOptions, port: number): Promise<RunningPostgres> {

@@ -37,6 +37,14 @@ describe("an embedded PostgreSQL", () => {
     squatter.close();
   });
 
+  test.runIf(process.getuid?.() === 0)("says what to do as root where no other user can reach its folder", async () => {
+    const closed = await mkdtemp(join(tmpdir(), "evergrant-test-closed-"));
+    await expect(startEmbeddedPostgres({ dataDir: join(closed, "postgres") })).rejects.toThrow(
+      `PostgreSQL refuses to run as root, and no other user can reach ${closed}: open the folders above it (chmod o+x), or run as another user.`,
+    );
+    await rm(closed, { recursive: true });
+  });
+
   test("stops twice without harm", async () => {
     const server = await startEmbeddedPostgres({ dataDir });
     await server.stop();

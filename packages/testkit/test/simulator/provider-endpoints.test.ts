@@ -151,6 +151,14 @@ describe("revocation", () => {
     expect((await provider.refresh(refreshToken)).json.error).toBe("invalid_grant");
   });
 
+  test("of another client's token does nothing", async () => {
+    const { auditOne, control, mintOne, simulator } = await startProvider("strict");
+    await control.register({ id: "another", kind: "strict", secrets: ["x"] });
+    const { refreshToken } = await mintOne();
+    await post(`${simulator.url}/strict/oauth/revoke`, { token: refreshToken }, basic("another", "x"));
+    expect((await auditOne()).alive).toBe(true);
+  });
+
   test.each(["accessToken", "refreshToken"] as const)("at Intuit takes JSON with the %s", async (field) => {
     const quickbooks = await startProvider("quickbooks");
     const grant = await quickbooks.mintOne();

@@ -105,9 +105,8 @@ export function addToken(grant: Grant, generation: number, now: number): Refresh
   return token;
 }
 
-/** Ends the grant and with it every refresh token. A grant that has ended keeps its first reason. */
+/** Ends a living grant and with it every refresh token. */
 export function endGrant(grant: Grant, revokedBy: Ending, now: number): void {
-  if (grant.revokedBy !== null) return;
   grant.revokedBy = revokedBy;
   grant.revokedAt = now;
   for (const token of grant.tokens.values()) token.revokedAt = now;

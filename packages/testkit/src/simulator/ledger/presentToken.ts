@@ -46,7 +46,7 @@ function use(grant: Grant, token: RefreshToken, rules: ProviderRules, now: numbe
   const pair = rotate(grant, rules, now);
   token.spentAt = now;
   token.successor = pair;
-  
+  forgetDeadTokens(grant, rules, now);
   return { granted: true, pair, changed: true };
 }
 
