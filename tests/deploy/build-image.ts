@@ -140,7 +140,9 @@ function contextFilter(context: string): (path: string) => boolean {
 function run(command: readonly string[], stage: Stage, buildEnv: Record<string, string>): void {
   const [file = "", ...args] = command;
   const env = { PATH: systemPath(), HOME: homedir(), ...buildEnv, ...stage.env };
+  const began = Date.now();
   const result = spawnSync(file, args, { cwd: onThisMachine(stage, "."), env, encoding: "utf8" });
+  console.log(Date.now() - began, args.at(-1), result.stdout.slice(-300));
   check(args.at(-1) ?? file, result);
 }
 
