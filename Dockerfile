@@ -23,9 +23,9 @@ RUN npm exec -- turbo run build --output-logs=errors-only \
 RUN npm exec -- turbo prune --production --docker \
     @evergrant/scheduler @evergrant/worker @evergrant/metrics @evergrant/admin
 RUN npm exec -- pnpm --dir out/json install --offline --frozen-lockfile --prod --no-optional
-RUN cp -r prisma scripts out/json/ && cd out/json && mkdir bin && ln -s ../apps/admin/bin/evergrant.mjs bin/evergrant && \
+RUN cp -a prisma scripts out/json/ && cd out/json && mkdir bin && ln -s ../apps/admin/bin/evergrant.mjs bin/evergrant && \
     for room in apps/* packages/*; do for part in dist bin assets; do \
-      if [ -e "../../$room/$part" ]; then cp -r "../../$room/$part" "$room/"; fi; \
+      if [ -e "../../$room/$part" ]; then cp -a "../../$room/$part" "$room/"; fi; \
     done; done && chmod -R a+rX .
 
 FROM ${NODE_IMAGE}

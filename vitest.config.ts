@@ -8,13 +8,13 @@ export default defineConfig({
   test: {
     // Ends a run with the suites that did not run, and why.
     reporters: ["default", "./packages/testkit/src/vitest/unmet-suites-reporter.ts"],
+    globalSetup: ["packages/testkit/src/vitest/services.ts"],
     projects: [
       {
         ...shared,
         test: {
           name: "rooms",
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
-          globalSetup: ["packages/testkit/src/vitest/services.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
@@ -24,7 +24,6 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["tests/**/*.test.ts"],
-          globalSetup: ["packages/testkit/src/vitest/services.ts"],
           testTimeout: 240_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -22,7 +22,9 @@ for (const fault of faults) process.stderr.write(`${fault}\n`);
 process.exit(faults.length === 0 ? 0 : 1);
 
 function checkRoom(room) {
-  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(root, room, "package.json"), "utf8"));
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(
+    readFileSync(join(root, room, "package.json"), "utf8"),
+  );
   const allowed = MAY_DEPEND_ON[room] ?? APP_MAY_DEPEND_ON;
   if (room === "packages/core" && Object.keys(dependencies).length > 0) {
     faults.push(`${room}: core has no dependencies; remove ${Object.keys(dependencies).join(", ")}`);
@@ -30,11 +32,15 @@ function checkRoom(room) {
   for (const dependency of Object.keys(dependencies).filter((key) => key.startsWith(PREFIX))) {
     const target = dependency.slice(PREFIX.length);
     if (!allowed.includes(target)) {
-      faults.push(`${room}: must not depend on ${dependency}; it may depend on ${allowed.join(", ") || "nothing of ours"}`);
+      faults.push(
+        `${room}: must not depend on ${dependency}; it may depend on ${allowed.join(", ") || "nothing of ours"}`,
+      );
     }
   }
   if (room.startsWith("packages/") && room !== "packages/testkit") {
-    const apps = Object.keys(devDependencies).filter((key) => key.startsWith(PREFIX) && !(`packages/${key.slice(PREFIX.length)}` in MAY_DEPEND_ON));
+    const apps = Object.keys(devDependencies).filter(
+      (key) => key.startsWith(PREFIX) && !(`packages/${key.slice(PREFIX.length)}` in MAY_DEPEND_ON),
+    );
     for (const app of apps) faults.push(`${room}: a package never depends on an app (${app})`);
   }
 }

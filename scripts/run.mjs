@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -60,17 +60,27 @@ for (const step of command.steps(args)) {
 
 /** Installs when the lockfile is not the one that node_modules was made from. */
 function install(quiet) {
-  const lock = createHash("sha256").update(readFileSync(join(root, "pnpm-lock.yaml"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "pnpm-lock.yaml")))
+    .digest("hex");
   const stamp = join(root, "node_modules", ".evergrant-installed");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   say(quiet, "Installing dependencies…");
   const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // npm's own settings, handed down by `npm run`, are no business of pnpm's.
-  const clean = Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith("npm_") || key === "npm_config_registry"));
-  finish("install", spawnSync(npm, ["exec", "--yes", "--", packageManager, "install", "--frozen-lockfile", "--reporter=append-only"], {
-    cwd: root, env: clean, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"],
-  }));
+  const clean = Object.fromEntries(
+    Object.entries(env).filter(([key]) => !key.startsWith("npm_") || key === "npm_config_registry"),
+  );
+  finish(
+    "install",
+    spawnSync(npm, ["exec", "--yes", "--", packageManager, "install", "--frozen-lockfile", "--reporter=append-only"], {
+      cwd: root,
+      env: clean,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
   writeFileSync(stamp, lock);
 }
 
@@ -79,9 +89,15 @@ function build(quiet) {
   const stamp = join(root, ".turbo", "evergrant-built");
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newestSource()) return;
   say(quiet, "Building…");
-  finish("build", spawnSync(join(bin, "turbo"), ["run", "build", "--output-logs=errors-only", "--log-prefix=none"], {
-    cwd: root, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"],
-  }));
+  finish(
+    "build",
+    spawnSync(join(bin, "turbo"), ["run", "build", "--output-logs=errors-only", "--log-prefix=none"], {
+      cwd: root,
+      env,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
   mkdirSync(join(root, ".turbo"), { recursive: true });
   writeFileSync(stamp, "");
 }
@@ -109,7 +125,8 @@ function finish(what, result) {
 /** The child hears Ctrl-C by itself; a signal sent to this process alone is passed on. */
 function run([file, childArgs]) {
   return new Promise((resolve) => {
-    const child = spawn(file, childArgs, { cwd: root, env: { ...process.env, ...env }, stdio: "inherit" });
+    const [program, programArgs] = asRootInClosedFolder([file, childArgs]);
+    const child = spawn(program, programArgs, { cwd: root, env: { ...process.env, ...env }, stdio: "inherit" });
     process.on("SIGINT", () => {});
     const pass = () => child.kill("SIGTERM");
     process.on("SIGTERM", pass);
@@ -119,6 +136,22 @@ function run([file, childArgs]) {
       resolve(code ?? (signal === "SIGINT" ? 130 : 1));
     });
   });
+}
+
+/**
+ * PostgreSQL refuses to run as root, so the embedded one runs as the user "postgres", who cannot enter a
+ * folder such as /root. Then it is started with the right to pass through folders, and no other.
+ */
+function asRootInClosedFolder([file, childArgs]) {
+  const isClosed = () => {
+    for (let folder = root; folder !== dirname(folder); folder = dirname(folder)) {
+      if ((statSync(folder).mode & 0o001) === 0) return true;
+    }
+    return false;
+  };
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/setpriv") || !isClosed()) return [file, childArgs];
+  const rights = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"];
+  return ["/usr/bin/setpriv", [...rights, file, ...childArgs]];
 }
 
 function say(quiet, text) {

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import ignore from "@balena/dockerignore";
+import dockerignore from "@balena/dockerignore";
 import { type Copy, DockerfileParser, type From, type Instruction } from "dockerfile-ast";
 
 /** What a Dockerfile makes, as folders of this machine: no engine, no base image, the programs of the machine instead. */
@@ -129,7 +129,7 @@ function copy(instruction: Copy, stage: Stage, stages: ReadonlyMap<string, Stage
 /** What .dockerignore lets through. A folder is entered if anything below it is let through. */
 function contextFilter(context: string): (path: string) => boolean {
   const text = readFileSync(join(context, ".dockerignore"), "utf8");
-  const rules = ignore().add(text);
+  const rules = dockerignore.default().add(text);
   const exceptions = text.split("\n").flatMap((line) => (line.startsWith("!") ? [line.slice(1)] : []));
   return (path) => {
     const place = relative(context, path);
@@ -140,9 +140,7 @@ function contextFilter(context: string): (path: string) => boolean {
 function run(command: readonly string[], stage: Stage, buildEnv: Record<string, string>): void {
   const [file = "", ...args] = command;
   const env = { PATH: systemPath(), HOME: homedir(), ...buildEnv, ...stage.env };
-  const began = Date.now();
   const result = spawnSync(file, args, { cwd: onThisMachine(stage, "."), env, encoding: "utf8" });
-  console.log(Date.now() - began, args.at(-1), result.stdout.slice(-300));
   check(args.at(-1) ?? file, result);
 }
 

@@ -113,17 +113,13 @@ test("Redis keeps its jobs on disk and refuses a write rather than drop a job", 
 });
 
 test("PostgreSQL is of one major version, keeps its data in a volume, and fits the address of the fleet", () => {
-  const { image, volumes, environment } = serviceOf("postgres");
-  expect(image).toBe("postgres:18");
-  expect(volumes).toEqual(["postgres:/var/lib/postgresql"]);
+  const postgres = serviceOf("postgres");
+  expect(postgres.image).toBe("postgres:18");
+  expect(postgres.volumes).toEqual(["postgres:/var/lib/postgresql"]);
   expect(Object.keys(compose.volumes).sort()).toEqual(["postgres", "redis"]);
-  const address = new URL(environmentOf(serviceOf("worker"), given).DATABASE_URL ?? "");
-  const {
-    POSTGRES_USER: user,
-    POSTGRES_DB: database,
-    POSTGRES_PASSWORD: password,
-  } = environmentOf({ image, environment }, given);
-  expect(address.href).toBe(`postgresql://${user}:${password}@postgres:5432/${database}`);
+  const { POSTGRES_USER: user, POSTGRES_DB: database, POSTGRES_PASSWORD: password } = environmentOf(postgres, given);
+  const address = environmentOf(serviceOf("worker"), given).DATABASE_URL;
+  expect(address).toBe(`postgresql://${user}:${password}@postgres:5432/${database}`);
 });
 
 test.each([

@@ -23,13 +23,9 @@ const rooms = [
   ...["apps/admin", "apps/metrics", "apps/scheduler", "apps/worker"],
   ...["core", "providers", "queue", "runtime", "store"].map((name) => `packages/${name}`),
 ];
-const portVariables = {
-  scheduler: "EVERGRANT_SCHEDULER_PORT",
-  worker: "EVERGRANT_WORKER_PORT",
-  metrics: "EVERGRANT_METRICS_PORT",
-} as const;
+const apps = ["scheduler", "worker", "metrics"] as const;
 
-type Service = keyof typeof portVariables | "migrate" | "admin";
+type Service = (typeof apps)[number] | "migrate";
 type Env = Readonly<Record<string, string>>;
 
 const scratch = mkdtempSync(join(tmpdir(), "evergrant-image-"));
@@ -116,13 +112,16 @@ test("the operator's command makes a key ring and migrates an empty database", a
   expect(migrated).toMatchObject({ code: 0 });
 });
 
-test.each(Object.entries(portVariables))(
+test.each(apps)(
   "%s gets ready, is found alive by the health check, stops in order at SIGTERM and is found dead then",
-  async (name, portVariable) => {
-    const port = await getPort({ host: "127.0.0.1" });
-    const env = { ...environment(name as Service), [portVariable]: `${port}` };
+  async (name) => {
+    // All three, so that no other fleet on this machine is taken for this one.
+    const ports = Object.fromEntries(
+      await Promise.all(apps.map(async (app) => [app, `${await getPort({ host: "127.0.0.1" })}`])),
+    );
+    const env = { ...environment(name), ...Object.fromEntries(apps.map((app) => [portVariable(app), ports[app]])) };
     const { child, output } = launch(serviceOf(name).command ?? [], env);
-    await becomesReady(child, `http://127.0.0.1:${port}/readyz`, output);
+    await becomesReady(child, `http://127.0.0.1:${ports[name]}/readyz`, output);
     expect(await runToEnd(image.healthcheck, env)).toMatchObject({ code: 0 });
 
     child.kill("SIGTERM");
@@ -142,6 +141,10 @@ function environment(name: Service): Env {
   };
   const replaced = Object.entries(here).filter(([variable]) => variable in env);
   return { ...image.env, ...env, ...Object.fromEntries(replaced) };
+}
+
+function portVariable(app: (typeof apps)[number]): string {
+  return `EVERGRANT_${app.toUpperCase()}_PORT`;
 }
 
 /** A database of Redis that no other suite uses; without Redis nothing, which is as if not set. */

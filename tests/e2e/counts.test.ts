@@ -21,7 +21,13 @@ describe.each(backends)("with queues in %s", (_, redis) => {
       await world.addApp({
         id: "xero-count",
         kind: "xero",
-        descriptor: { lifetimes: { accessTokenMs: 4_000 }, graceMs: 4_000, schedule: { leadMs: 2_000, jitterMs: 500 }, retry: { firstMs: 300, maxMs: 1_000 }, strikeGapMs: 1_000 },
+        descriptor: {
+          lifetimes: { accessTokenMs: 4_000 },
+          graceMs: 4_000,
+          schedule: { leadMs: 2_000, jitterMs: 500 },
+          retry: { firstMs: 300, maxMs: 1_000 },
+          strikeGapMs: 1_000,
+        },
       });
       const grants = await world.connect("xero-count", 60, "xero");
       let fleet = await startFleet();
@@ -35,7 +41,11 @@ describe.each(backends)("with queues in %s", (_, redis) => {
       await until("all twenty-five are noticed", async () => (await needsReauth(fleet.metrics)) === 25);
       const { invalidGrantAnswers } = await world.provider.audit();
       expect(invalidGrantAnswers).toBe(50);
-      await until("the counter shows them", async () => (await invalidGrants(fleet.metrics)) === invalidGrantAnswers, 5_000);
+      await until(
+        "the counter shows them",
+        async () => (await invalidGrants(fleet.metrics)) === invalidGrantAnswers,
+        5_000,
+      );
       // Two strikes each and not one more: a dead grant is left alone.
       const dead = (await world.provider.auditGrants()).filter((grant) => !grant.alive);
       expect(dead.map((grant) => grant.rejected)).toEqual(dead.map(() => 2));
@@ -45,7 +55,11 @@ describe.each(backends)("with queues in %s", (_, redis) => {
 
 async function startFleet(): Promise<{ metrics: Running; all: Running[] }> {
   const metrics = await start("metrics", world.env);
-  const others = await Promise.all([start("scheduler", world.env), start("worker", world.keyEnv), start("worker", world.keyEnv)]);
+  const others = await Promise.all([
+    start("scheduler", world.env),
+    start("worker", world.keyEnv),
+    start("worker", world.keyEnv),
+  ]);
   return { metrics, all: [metrics, ...others] };
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,12 +10,18 @@ const main = join(import.meta.dirname, "..", "..", "apps", "standalone", "dist",
 let stateDir: string;
 beforeAll(() => {
   stateDir = mkdtempSync(join(tmpdir(), "evergrant-demo-"));
+  // PostgreSQL runs as another user than root.
+  chmodSync(stateDir, 0o755);
 });
 afterAll(() => rmSync(stateDir, { recursive: true }));
 
 test("Ctrl-C stops the demo and leaves no process behind; a second start goes on, and loses nobody", async () => {
   const first = startDemo();
-  await until("the demo runs", () => first.output.stderr.includes("connections are kept alive"), 90_000);
+  await until("the demo runs", () => first.output.stderr.includes("connections are kept alive"), 60_000).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}\n${first.output.stderr}`);
+    },
+  );
   expect(startedHere().length).toBeGreaterThan(5);
   first.child.kill("SIGINT");
   expect(await first.ended).toBe(0);

@@ -71,7 +71,8 @@ test("PostgreSQL that is not there yet, goes away and comes back costs lateness 
 /** Every grant is asked for twice more from here on: the second time nothing is left of the trouble. */
 async function refreshedAgain(when: string): Promise<void> {
   const before = new Map((await world.provider.auditGrants()).map((grant) => [grant.id, grant.requests]));
-  const isDone = async () => (await world.provider.auditGrants()).every((grant) => grant.requests >= (before.get(grant.id) ?? 0) + 2);
+  const isDone = async () =>
+    (await world.provider.auditGrants()).every((grant) => grant.requests >= (before.get(grant.id) ?? 0) + 2);
   await until(`every connection is refreshed ${when}`, isDone, 90_000);
 }
 
@@ -86,5 +87,8 @@ async function unharmed(processes: number): Promise<void> {
 }
 
 async function isReady(url: string | undefined): Promise<boolean> {
-  return fetch(`${url}/readyz`).then((answer) => answer.ok, () => false);
+  return fetch(`${url}/readyz`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
 }

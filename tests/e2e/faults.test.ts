@@ -1,5 +1,5 @@
-import type { FaultEffect } from "@evergrant/testkit";
 import { openStore, type Store } from "@evergrant/store";
+import type { FaultEffect } from "@evergrant/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { start, stopAll, until } from "./process.ts";
 import { createWorld, type World } from "./world.ts";
@@ -70,7 +70,10 @@ describe("whatever a provider answers, the connection comes through it", () => {
 
   test.each(FAULTS)("%s", async (name, _, outcome) => {
     const id = grantOf.get(name) ?? "";
-    const events = await store.prisma.refreshEvent.findMany({ where: { connectionId: id, kind: "refresh_failed" }, orderBy: { id: "asc" } });
+    const events = await store.prisma.refreshEvent.findMany({
+      where: { connectionId: id, kind: "refresh_failed" },
+      orderBy: { id: "asc" },
+    });
     const outcomes = events.map((event) => (event.detail as { outcome: string }).outcome);
     if (outcome === null) expect(outcomes).toEqual([]);
     else expect(outcomes[0]).toBe(outcome);

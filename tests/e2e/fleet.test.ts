@@ -5,86 +5,112 @@ import { createWorld, type World } from "./world.ts";
 const RUN_MS = 60_000;
 const SECOND = 1_000;
 
-describe.runIf(inject("redisUrl") !== null)("two schedulers and three workers keep 2,000 connections alive for a minute", () => {
-  let world: World;
-  let metricsUrl: string;
-  let ids: string[];
+describe.runIf(inject("redisUrl") !== null)(
+  "two schedulers and three workers keep 2,000 connections alive for a minute",
+  () => {
+    let world: World;
+    let metricsUrl: string;
+    let ids: string[];
 
-  beforeAll(async () => {
-    world = await createWorld({
-      redis: true,
-      rules: { xero: { accessTokenTtlMs: 20 * SECOND, graceMs: 20 * SECOND }, quickbooks: { accessTokenTtlMs: 20 * SECOND, rotationIntervalMs: 15 * SECOND } },
+    beforeAll(async () => {
+      world = await createWorld({
+        redis: true,
+        rules: {
+          xero: { accessTokenTtlMs: 20 * SECOND, graceMs: 20 * SECOND },
+          quickbooks: { accessTokenTtlMs: 20 * SECOND, rotationIntervalMs: 15 * SECOND },
+        },
+      });
+      await world.addApp({
+        id: "xero-e2e",
+        kind: "xero",
+        descriptor: {
+          lifetimes: { accessTokenMs: 20 * SECOND },
+          graceMs: 20 * SECOND,
+          schedule: { leadMs: 8 * SECOND, jitterMs: 4 * SECOND },
+          retry: { firstMs: 500, maxMs: 2_000 },
+        },
+      });
+      await world.addApp({
+        id: "quickbooks-e2e",
+        kind: "quickbooks",
+        descriptor: {
+          schedule: { keepaliveMs: 10 * SECOND, jitterMs: 2 * SECOND },
+          retry: { firstMs: 500, maxMs: 2_000 },
+        },
+      });
+      const grants = [
+        await world.connect("xero-e2e", 1_600, "xero"),
+        await world.connect("quickbooks-e2e", 400, "quickbooks"),
+      ];
+      ids = grants.flat().map((grant) => grant.id);
+      const [metrics] = await Promise.all([
+        start("metrics", world.env),
+        ...["scheduler", "scheduler"].map((room) => start(room as "scheduler", world.env)),
+        ...["worker", "worker", "worker"].map((room) => start(room as "worker", world.keyEnv)),
+      ]);
+      metricsUrl = metrics?.url ?? "";
     });
-    await world.addApp({
-      id: "xero-e2e",
-      kind: "xero",
-      descriptor: { lifetimes: { accessTokenMs: 20 * SECOND }, graceMs: 20 * SECOND, schedule: { leadMs: 8 * SECOND, jitterMs: 4 * SECOND }, retry: { firstMs: 500, maxMs: 2_000 } },
+    afterAll(async () => {
+      await stopAll();
+      await world.close();
     });
-    await world.addApp({
-      id: "quickbooks-e2e",
-      kind: "quickbooks",
-      descriptor: { schedule: { keepaliveMs: 10 * SECOND, jitterMs: 2 * SECOND }, retry: { firstMs: 500, maxMs: 2_000 } },
-    });
-    const grants = [await world.connect("xero-e2e", 1_600, "xero"), await world.connect("quickbooks-e2e", 400, "quickbooks")];
-    ids = grants.flat().map((grant) => grant.id);
-    const [metrics] = await Promise.all([
-      start("metrics", world.env),
-      ...["scheduler", "scheduler"].map((room) => start(room as "scheduler", world.env)),
-      ...["worker", "worker", "worker"].map((room) => start(room as "worker", world.keyEnv)),
-    ]);
-    metricsUrl = metrics?.url ?? "";
-  });
-  afterAll(async () => {
-    await stopAll();
-    await world.close();
-  });
 
-  test("an operator's refresh of one connection shows its outcome in under a second meanwhile, and two at once make one call", async () => {
-    await until("the fleet is busy", async () => (await world.provider.audit()).requests > 500);
-    const requestsOf = async (id: string) => (await world.provider.auditGrants("quickbooks-e2e")).find((grant) => grant.id === id)?.requests ?? 0;
-    const id = ids.at(-1) ?? "";
-    const before = await requestsOf(id);
-    const answers = await Promise.all([1, 2].map(() => admin(["refresh", id, "--force", "--wait", "--json"], world.keyEnv)));
-    const took = answers.map((answer) => Math.round(answer.tookMs));
-    process.stderr.write(`refresh --wait took ${took.join(" and ")} ms\n`);
-    for (const answer of answers) expect(answer).toMatchObject({ code: 0, stdout: expect.stringContaining(id) });
-    expect(await requestsOf(id)).toBe(before + 1);
-    const alone = await admin(["refresh", ids[0] ?? "", "--wait", "--json"], world.keyEnv);
-    process.stderr.write(`refresh --wait alone took ${Math.round(alone.tookMs)} ms\n`);
-    expect(alone.code).toBe(0);
-    expect(alone.tookMs).toBeLessThan(1_000);
-  });
-
-  test("no request overlaps, no spent token is presented, every grant lives, nothing goes stale", async () => {
-    const series: number[] = [];
-    const end = Date.now() + RUN_MS;
-    await until(
-      "the minute is over",
-      async () => {
-        series.push((await status(metricsUrl)).stale);
-        return Date.now() >= end;
-      },
-      RUN_MS + 10_000,
-    );
-    const audit = await world.provider.audit();
-    const totals = await status(metricsUrl);
-    process.stderr.write(`${audit.requests} requests, ${audit.rotations} rotations, stale at most ${Math.max(...series)}\n`);
-    expect(audit).toMatchObject({
-      grants: 2_000,
-      alive: 2_000,
-      neverRotated: 0,
-      overlaps: 0,
-      spentPresented: { insideGrace: 0, outsideGrace: 0 },
-      invalidGrantAnswers: 0,
+    test("an operator's refresh of one connection shows its outcome in under a second meanwhile, and two at once make one call", async () => {
+      await until("the fleet is busy", async () => (await world.provider.audit()).requests > 500);
+      const requestsOf = async (id: string) =>
+        (await world.provider.auditGrants("quickbooks-e2e")).find((grant) => grant.id === id)?.requests ?? 0;
+      const id = ids.at(-1) ?? "";
+      const before = await requestsOf(id);
+      const answers = await Promise.all(
+        [1, 2].map(() => admin(["refresh", id, "--force", "--wait", "--json"], world.keyEnv)),
+      );
+      const took = answers.map((answer) => Math.round(answer.tookMs));
+      process.stderr.write(`refresh --wait took ${took.join(" and ")} ms\n`);
+      for (const answer of answers) expect(answer).toMatchObject({ code: 0, stdout: expect.stringContaining(id) });
+      expect(await requestsOf(id)).toBe(before + 1);
+      const alone = await admin(["refresh", ids[0] ?? "", "--wait", "--json"], world.keyEnv);
+      process.stderr.write(`refresh --wait alone took ${Math.round(alone.tookMs)} ms\n`);
+      expect(alone.code).toBe(0);
+      expect(alone.tookMs).toBeLessThan(1_000);
     });
-    expect(Math.max(...series)).toBe(0);
-    expect(totals).toMatchObject({ connections: 2_000, active: 2_000, needsReauth: 0, stale: 0 });
-    expect(audit.requests).toBeGreaterThan(2_000 * 4);
-  });
-});
 
-async function status(url: string): Promise<{ stale: number; active: number; connections: number; needsReauth: number }> {
+    test("no request overlaps, no spent token is presented, every grant lives, nothing goes stale", async () => {
+      const series: number[] = [];
+      const end = Date.now() + RUN_MS;
+      await until(
+        "the minute is over",
+        async () => {
+          series.push((await status(metricsUrl)).stale);
+          return Date.now() >= end;
+        },
+        RUN_MS + 10_000,
+      );
+      const audit = await world.provider.audit();
+      const totals = await status(metricsUrl);
+      process.stderr.write(
+        `${audit.requests} requests, ${audit.rotations} rotations, stale at most ${Math.max(...series)}\n`,
+      );
+      expect(audit).toMatchObject({
+        grants: 2_000,
+        alive: 2_000,
+        neverRotated: 0,
+        overlaps: 0,
+        spentPresented: { insideGrace: 0, outsideGrace: 0 },
+        invalidGrantAnswers: 0,
+      });
+      expect(Math.max(...series)).toBe(0);
+      expect(totals).toMatchObject({ connections: 2_000, active: 2_000, needsReauth: 0, stale: 0 });
+      expect(audit.requests).toBeGreaterThan(2_000 * 4);
+    });
+  },
+);
+
+async function status(
+  url: string,
+): Promise<{ stale: number; active: number; connections: number; needsReauth: number }> {
   const answer = await fetch(`${url}/status.json`);
-  const { fleet } = (await answer.json()) as { fleet: { totals: { stale: number; active: number; connections: number; needsReauth: number } } };
+  const { fleet } = (await answer.json()) as {
+    fleet: { totals: { stale: number; active: number; connections: number; needsReauth: number } };
+  };
   return fleet.totals;
 }

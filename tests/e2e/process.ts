@@ -39,7 +39,7 @@ export async function start(room: Exclude<Room, "admin">, env: Env): Promise<Run
     const fail = (why: string) => reject(new Error(`${room} ${why}:\n${lines.slice(-10).join("\n")}`));
     const late = setTimeout(() => fail("did not say where it listens"), START_WITHIN_MS);
     void ended.then((code) => fail(`ended with ${code}`));
-    createInterface({ input: child.stdout ?? [] as never }).on("line", (line) => {
+    createInterface({ input: child.stdout ?? ([] as never) }).on("line", (line) => {
       lines.push(line);
       const found = /"url":"([^"]+)"/.exec(line)?.[1];
       if (found === undefined) return;
@@ -96,7 +96,9 @@ export async function runToEnd(room: Room, env: Env, args: readonly string[] = [
 
 function launch(room: Room, args: readonly string[], env: Env): { child: ChildProcess; lines: string[] } {
   // biome-ignore lint/style/noProcessEnv: a child needs PATH; of Evergrant's variables it gets only what the test says
-  const system = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(EVERGRANT_|DATABASE_URL|REDIS_URL)/.test(name)));
+  const system = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(EVERGRANT_|DATABASE_URL|REDIS_URL)/.test(name)),
+  );
   const child = spawn(process.execPath, [join(root, ENTRIES[room]), ...args], {
     env: { ...system, ...env },
     stdio: ["pipe", "pipe", "pipe"],
@@ -107,7 +109,11 @@ function launch(room: Room, args: readonly string[], env: Env): { child: ChildPr
 }
 
 /** Waits until a condition holds, looking every 50 ms. Fails with what it waited for. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean, withinMs = 30_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  withinMs = 30_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`Waited ${withinMs} ms in vain until ${what}.`);

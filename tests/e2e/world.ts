@@ -2,7 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestDatabase, type MintedGrant, type RulesByKindPatch, type Simulator, SimulatorClient, startSimulator } from "@evergrant/testkit";
+import {
+  createTestDatabase,
+  type MintedGrant,
+  type RulesByKindPatch,
+  type Simulator,
+  SimulatorClient,
+  startSimulator,
+} from "@evergrant/testkit";
 import { inject } from "vitest";
 import { admin, type Env } from "./process.ts";
 
@@ -16,7 +23,12 @@ export interface World {
   /** What worker and admin are given. */
   readonly keyEnv: Env;
   /** Registers an app at the simulator and at Evergrant; `descriptor` overrides the built-in one. */
-  addApp(app: { id: string; kind: "xero" | "quickbooks" | "strict"; provider?: string; descriptor: object }): Promise<void>;
+  addApp(app: {
+    id: string;
+    kind: "xero" | "quickbooks" | "strict";
+    provider?: string;
+    descriptor: object;
+  }): Promise<void>;
   /** Mints grants and imports them by the operator's command. */
   connect(appId: string, count: number, idPrefix: string): Promise<MintedGrant[]>;
   /** Brings a database that is not the test's own up to date. */
@@ -56,7 +68,8 @@ export async function createWorld(options: {
   const keyEnv = { ...env, EVERGRANT_KEY_RING: `k1:${randomBytes(32).toString("base64")}` };
   const run = async (args: readonly string[], input?: string) => {
     const answer = await admin(args, keyEnv, input);
-    if (answer.code !== 0) throw new Error(`evergrant ${args.join(" ")} ended with ${answer.code}: ${answer.stderr}${answer.stdout}`);
+    if (answer.code !== 0)
+      throw new Error(`evergrant ${args.join(" ")} ended with ${answer.code}: ${answer.stderr}${answer.stdout}`);
   };
   return {
     simulator,

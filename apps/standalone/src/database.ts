@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { UserError } from "@evergrant/runtime";
+import { type Lifecycle, UserError } from "@evergrant/runtime";
 import pg from "pg";
-import { type Child, startChild } from "./child.ts";
+import { startChild } from "./child.ts";
 import { entry } from "./rooms.ts";
 import { randomPassword, type StateFolder } from "./state-folder.ts";
 
@@ -14,9 +14,11 @@ const STOP_LEFTOVER_MS = 10_000;
  * Starts the embedded PostgreSQL in the state folder and makes sure of its database. A server that a
  * killed supervisor left behind is stopped first.
  *
+ * @returns its address, with the password
+ *
  * @throws UserError with the server's last words when it does not come up
  */
-export async function startDatabase(state: StateFolder): Promise<{ readonly url: string; readonly child: Child }> {
+export async function startDatabase(state: StateFolder, lifecycle: Pick<Lifecycle, "add">): Promise<string> {
   const dataDir = state.file("postgres");
   await stopLeftover(`${dataDir}/postmaster.pid`);
   const port = await state.port("postgres");
@@ -28,11 +30,12 @@ export async function startDatabase(state: StateFolder): Promise<{ readonly url:
     args: [JSON.stringify({ dataDir, port, password })],
     logFile: state.file("postgres.log"),
   });
+  lifecycle.add("postgres", () => child.stop());
   const up = await Promise.race([once(child.process, "message").then(() => true), child.ended.then(() => false)]);
   if (!up) throw new UserError(`PostgreSQL did not start in ${dataDir}:\n${child.lastLines()}`);
   const url = (database: string) => `postgresql://evergrant:${password}@127.0.0.1:${port}/${database}`;
   await createDatabase(url("postgres"));
-  return { url: url(DATABASE), child };
+  return url(DATABASE);
 }
 
 async function createDatabase(url: string): Promise<void> {

@@ -20,13 +20,20 @@ export function readStandaloneEnv() {
  *
  * @param app null for a process that reads none of Evergrant's variables
  */
-export function childEnv(app: AppName | null, given: Readonly<Record<string, string>>): Record<string, string | undefined> {
+export function childEnv(
+  app: AppName | null,
+  given: Readonly<Record<string, string>>,
+): Record<string, string | undefined> {
   const mine = (name: string) => {
     const variable = Object.entries(knownVariables).find(([known]) => known === name)?.[1];
-    return variable === undefined ? !name.startsWith("EVERGRANT_") : app !== null && variable.apps.some((each) => each === app);
+    return variable === undefined
+      ? !name.startsWith("EVERGRANT_")
+      : app !== null && variable.apps.some((each) => each === app);
   };
   // biome-ignore lint/style/noProcessEnv: handed on, less what is not meant for the child
-  const inherited = Object.entries(process.env).filter(([name]) => knownVariables[name as "DATABASE_URL"] === undefined && mine(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => knownVariables[name as "DATABASE_URL"] === undefined && mine(name),
+  );
   return Object.fromEntries([...inherited, ...Object.entries(given).filter(([name]) => mine(name))]);
 }
 

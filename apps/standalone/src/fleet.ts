@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { UserError } from "@evergrant/runtime";
+import { type Lifecycle, UserError } from "@evergrant/runtime";
 import { type Child, startChild } from "./child.ts";
 import { entry } from "./rooms.ts";
 import type { StateFolder } from "./state-folder.ts";
@@ -12,8 +12,6 @@ const RESTART_LONGEST_MS = 30_000;
 export interface Fleet {
   /** Where the status page is. */
   readonly statusUrl: string;
-  /** Stops all processes in order: nothing new is claimed, every refresh under way is settled. */
-  stop(): Promise<void>;
 }
 
 interface Member {
@@ -31,6 +29,7 @@ interface Member {
  */
 export async function startFleet(
   state: StateFolder,
+  lifecycle: Pick<Lifecycle, "add">,
   options: {
     readonly workers: number;
     readonly env: Readonly<Record<string, string>>;
@@ -48,32 +47,28 @@ export async function startFleet(
     { name: "scheduler", app: "scheduler", portVariable: "EVERGRANT_SCHEDULER_PORT" },
   ];
   const kept: { stop(): Promise<void> }[] = [];
-  try {
-    const started = await Promise.all(
-      members.map(async (member) => {
-        const port = await state.port(member.name, member.preferredPort);
-        const env = { ...options.env, [member.portVariable]: `${port}` };
-        const { name, app } = member;
-        const start = () => startChild({ name, app, file: entry[app], env, logFile: state.file(`${name}.log`) });
-        const keeper = keepRunning(start, options.say);
-        kept.push(keeper);
-        await becomesReady(keeper.first, `http://127.0.0.1:${port}`);
-        return { member, url: `http://127.0.0.1:${port}` };
-      }),
-    );
-    const metrics = started.find(({ member }) => member.name === "metrics");
-    return { statusUrl: `${metrics?.url ?? ""}/`, stop: () => stopAll(kept) };
-  } catch (error) {
-    await stopAll(kept);
-    throw error;
-  }
+  // All at once: nothing new is claimed, every refresh under way is settled.
+  lifecycle.add("fleet", () => Promise.all(kept.map((keeper) => keeper.stop())));
+  const urls = await Promise.all(
+    members.map(async ({ name, app, portVariable, preferredPort }) => {
+      const port = await state.port(name, preferredPort);
+      const env = { ...options.env, [portVariable]: `${port}` };
+      const start = () => startChild({ name, app, file: entry[app], env, logFile: state.file(`${name}.log`) });
+      const keeper = keepRunning(start, options.say);
+      kept.push(keeper);
+      const url = `http://127.0.0.1:${port}`;
+      await becomesReady(keeper.first, url);
+      return { name, url };
+    }),
+  );
+  const metrics = urls.find(({ name }) => name === "metrics");
+  return { statusUrl: `${metrics?.url ?? ""}/` };
 }
 
-async function stopAll(kept: readonly { stop(): Promise<void> }[]): Promise<void> {
-  await Promise.all(kept.map((keeper) => keeper.stop()));
-}
-
-function keepRunning(start: () => Child, say: (line: string) => void): { readonly first: Child; stop(): Promise<void> } {
+function keepRunning(
+  start: () => Child,
+  say: (line: string) => void,
+): { readonly first: Child; stop(): Promise<void> } {
   let stopping = false;
   let pauseMs = RESTART_FIRST_MS;
   let current = start();

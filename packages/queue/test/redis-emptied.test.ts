@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { consumeRefreshes, RefreshQueues, startTick } from "@evergrant/queue";
 import { type RedisServer, startRedisServer } from "@evergrant/testkit";
 import { Redis } from "ioredis";
@@ -17,10 +18,15 @@ describe.skipIf(inject("redisUrl") === null)("Redis emptied or silent", () => {
   });
   afterEach(async () => {
     server.thaw();
-    await Promise.all(closers.splice(0).map((close) => close()));
-    await queues.close();
-    await place.leave();
-    await server.stop();
+    try {
+      // Bounded: after a failed test a refresh may still be in hand, and the server must not outlive the run.
+      const closing = Promise.all(closers.splice(0).map((close) => close()));
+      await Promise.race([closing, pause(20_000, undefined, { ref: false })]);
+      await queues.close();
+      await place.leave();
+    } finally {
+      await server.stop();
+    }
   });
 
   const onError = (error: Error) => place.errors.push(error);

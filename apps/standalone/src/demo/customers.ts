@@ -1,6 +1,6 @@
-import type { MintedGrant, SimulatorClient } from "@evergrant/testkit";
 import { UserError } from "@evergrant/runtime";
-import { runAdmin } from "../admin.ts";
+import type { MintedGrant, SimulatorClient } from "@evergrant/testkit";
+import type { Operator, OperatorAnswer } from "../operator.ts";
 import type { StateFolder } from "../state-folder.ts";
 import { DESCRIPTORS } from "./lifetimes.ts";
 
@@ -27,16 +27,22 @@ export async function bringCustomers(
   simulator: SimulatorClient,
   tokenUrls: Readonly<Record<DemoApp["kind"], string>>,
   state: StateFolder,
-  env: Readonly<Record<string, string>>,
+  operator: Operator,
 ): Promise<number> {
   for (const app of DEMO_APPS) {
     const secret = state.secret(`${app.id}.client-secret`, () => crypto.randomUUID());
     await simulator.register({ id: app.id, kind: app.kind, secrets: [secret] });
-    await addApp(app, tokenUrls[app.kind], secret, env, state);
-    const known = await simulator.audit(app.id);
-    if (known.grants > 0) continue;
-    const grants = await simulator.mint({ clientId: app.id, count: app.customers, idPrefix: app.kind });
-    await importGrants(app, grants, env);
+    await addApp(app, tokenUrls[app.kind], secret, operator, state);
+    if (state.has(`${app.id}.imported`)) continue;
+    // Kept until they are imported: a start that is stopped in between must not lose them.
+    const file = `${app.id}.ndjson`;
+    if (!state.has(file)) {
+      const grants = await simulator.mint({ clientId: app.id, count: app.customers, idPrefix: app.kind });
+      state.write(file, grants.map((grant) => importLine(app, grant)).join("\n"));
+    }
+    await run(operator, ["connection", "import", state.file(file)]);
+    state.write(`${app.id}.imported`, "");
+    state.remove(file);
   }
   return DEMO_APPS.reduce((sum, app) => sum + app.customers, 0);
 }
@@ -45,38 +51,35 @@ async function addApp(
   app: DemoApp,
   tokenUrl: string,
   secret: string,
-  env: Readonly<Record<string, string>>,
+  operator: Operator,
   state: StateFolder,
 ): Promise<void> {
-  const { stdout } = await admin(["app", "list", "--json"], env);
+  const { stdout } = await run(operator, ["app", "list", "--json"]);
   if (stdout.includes(JSON.stringify(app.id))) return;
   const descriptor = state.write(`${app.id}.descriptor.json`, JSON.stringify({ tokenUrl, ...DESCRIPTORS[app.kind] }));
   const args = ["app", "add", app.id, "--provider", app.kind, "--client-id", app.id, "--descriptor", descriptor];
-  await admin(args, env, `${secret}\n`);
+  await run(operator, args, `${secret}\n`);
 }
 
-async function importGrants(
-  app: DemoApp,
-  grants: readonly MintedGrant[],
-  env: Readonly<Record<string, string>>,
-): Promise<void> {
-  const lines = grants.map((grant) =>
-    JSON.stringify({
-      id: grant.id,
-      app: app.id,
-      customer: grant.customer,
-      refreshToken: grant.refreshToken,
-      accessToken: grant.accessToken,
-      accessTokenExpiresAt: grant.accessTokenExpiresAt,
-      ...(grant.refreshTokenExpiresAt === null ? {} : { refreshTokenExpiresAt: grant.refreshTokenExpiresAt }),
-      tenants: grant.tenants,
-    }),
-  );
-  await admin(["connection", "import", "-"], env, lines.join("\n"));
+function importLine(app: DemoApp, grant: MintedGrant): string {
+  const { id, customer, refreshToken, accessToken, accessTokenExpiresAt, refreshTokenExpiresAt, tenants } = grant;
+  const expiry = refreshTokenExpiresAt === null ? {} : { refreshTokenExpiresAt };
+  return JSON.stringify({
+    id,
+    app: app.id,
+    customer,
+    refreshToken,
+    accessToken,
+    accessTokenExpiresAt,
+    ...expiry,
+    tenants,
+  });
 }
 
-async function admin(args: readonly string[], env: Readonly<Record<string, string>>, input?: string) {
-  const answer = await runAdmin(args, { env, ...(input === undefined ? {} : { input }) });
-  if (answer.code !== 0) throw new UserError(`evergrant ${args.slice(0, 2).join(" ")} failed:\n${answer.stderr.trim()}`);
+async function run(operator: Operator, args: readonly string[], input?: string): Promise<OperatorAnswer> {
+  const answer = await operator(args, input);
+  if (answer.code !== 0)
+    throw new UserError(`evergrant ${args.slice(0, 2).join(" ")} failed:
+${answer.stderr.trim()}`);
   return answer;
 }

@@ -1,11 +1,10 @@
-import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createLifecycle, createLogger, type ExitCode, exitCodes, type Lifecycle, UserError } from "@evergrant/runtime";
-import { runAdmin } from "../admin.ts";
 import { startDatabase } from "../database.ts";
 import { readStandaloneEnv, type StandaloneEnv } from "../env.ts";
 import { type Fleet, startFleet } from "../fleet.ts";
+import { createOperator, type Operator } from "../operator.ts";
 import { announceFleet } from "../operator-env.ts";
 import { projectRoot } from "../rooms.ts";
 import { openStateFolder, randomKeyRing, type StateFolder } from "../state-folder.ts";
@@ -28,7 +27,7 @@ export interface DemoOptions {
 }
 
 interface Running {
-  readonly env: Readonly<Record<string, string>>;
+  readonly operator: Operator;
   readonly simulator: DemoSimulator;
   readonly fleet: Fleet;
 }
@@ -49,14 +48,29 @@ export async function demo(options: DemoOptions): Promise<ExitCode> {
     // The lifecycle listens too and stops everything; this only ends the waiting below.
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done("told"));
   });
-  const lifecycle = createLifecycle({ logger: createLogger({ app: "demo", level: "warn" }), graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
-  const running: Running[] = [];
-  await lifecycle.start(async () => {
-    running.push(await startAll(options, env, state, lifecycle));
+  const lifecycle = createLifecycle({
+    logger: createLogger({ app: "demo", level: "warn" }),
+    graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS,
   });
-  const [all] = running;
-  if (all === undefined || lifecycle.isStopping) return lifecycle.stop("told to stop");
-  return runFor(options, all, told, lifecycle);
+  try {
+    const running: Running[] = [];
+    await lifecycle.start(async () => {
+      running.push(await startAll(options, env, state, lifecycle));
+    });
+    const [all] = running;
+    if (all === undefined) return lifecycle.stop("nothing runs");
+    return await runFor(options, all, told, lifecycle);
+  } catch (error) {
+    // What was going on when the stop came fails for want of what was stopped.
+    if (lifecycle.isStopping && (await isSettled(told))) return lifecycle.stop("told to stop");
+    throw error;
+  }
+}
+
+/** True when the promise has an answer already. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol("pending");
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
 async function startAll(
@@ -67,29 +81,40 @@ async function startAll(
 ): Promise<Running> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   lifecycle.add("state folder", () => state.release());
-  if (options.fresh) for (const name of ["postgres", "simulator.json"]) rmSync(state.file(name), { recursive: true, force: true });
+  if (options.fresh) state.empty();
 
   say("Starting PostgreSQL and the provider simulator…");
-  const [database, simulator] = await Promise.all([startDatabase(state), startDemoSimulator(state)]);
-  lifecycle.add("postgres", () => database.child.stop());
-  lifecycle.add("simulator", () => simulator.child.stop());
+  const [databaseUrl, simulator] = await Promise.all([
+    startDatabase(state, lifecycle),
+    startDemoSimulator(state, lifecycle),
+  ]);
   state.secret("key-ring", randomKeyRing);
-  const given = { DATABASE_URL: database.url, EVERGRANT_KEY_RING_FILE: state.file("key-ring"), EVERGRANT_LOG_LEVEL: "info", ...FLEET_ENV };
-  const migrated = await runAdmin(["migrate"], { env: given });
+  const given = {
+    DATABASE_URL: databaseUrl,
+    EVERGRANT_KEY_RING_FILE: state.file("key-ring"),
+    EVERGRANT_LOG_LEVEL: "info",
+    ...FLEET_ENV,
+  };
+  const operator = createOperator(lifecycle, given);
+  const migrated = await operator(["migrate"]);
   if (migrated.code !== 0) throw new UserError(`The database could not be migrated:\n${migrated.stderr.trim()}`);
 
   say("Starting scheduler, two workers and metrics; importing customers…");
   const [fleet, connections] = await Promise.all([
-    startFleet(state, { workers: WORKERS, env: given, metricsPort: env.EVERGRANT_METRICS_PORT, say }),
-    bringCustomers(simulator.client, simulator.tokenUrls, state, given),
+    startFleet(state, lifecycle, { workers: WORKERS, env: given, metricsPort: env.EVERGRANT_METRICS_PORT, say }),
+    bringCustomers(simulator.client, simulator.tokenUrls, state, operator),
   ]);
-  lifecycle.add("fleet", () => fleet.stop());
   lifecycle.add("operator's file", announceFleet(given));
   say(`${connections} connections are kept alive. Status page: ${fleet.statusUrl}`);
-  return { env: given, simulator, fleet };
+  return { operator, simulator, fleet };
 }
 
-async function runFor(options: DemoOptions, { env, simulator, fleet }: Running, told: Promise<"told">, lifecycle: Lifecycle): Promise<ExitCode> {
+async function runFor(
+  options: DemoOptions,
+  { operator, simulator, fleet }: Running,
+  told: Promise<"told">,
+  lifecycle: Lifecycle,
+): Promise<ExitCode> {
   const before = await readTotals(fleet.statusUrl);
   await simulator.disturb();
   const stopShowing = showLive(fleet.statusUrl, before);
@@ -98,7 +123,7 @@ async function runFor(options: DemoOptions, { env, simulator, fleet }: Running, 
   if ((await end) === "told") return lifecycle.stop("told to stop");
 
   stopShowing();
-  const result = await callTheRoll({ simulator, statusUrl: fleet.statusUrl, env, before });
+  const result = await callTheRoll({ simulator, statusUrl: fleet.statusUrl, operator, before });
   const stopped = await lifecycle.stop("the time is over");
   const { faults, ...figures } = result;
   for (const fault of faults) process.stderr.write(`${fault}\n`);

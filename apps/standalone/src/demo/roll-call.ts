@@ -1,5 +1,5 @@
 import type { GrantAudit, RevokedGrant } from "@evergrant/testkit";
-import { runAdmin } from "../admin.ts";
+import type { Operator } from "../operator.ts";
 import { DEMO_APPS } from "./customers.ts";
 import { NOTICED_WITHIN_MS } from "./lifetimes.ts";
 import type { DemoSimulator } from "./simulator.ts";
@@ -28,16 +28,16 @@ export interface RollCall {
 export async function callTheRoll(parts: {
   readonly simulator: DemoSimulator;
   readonly statusUrl: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly operator: Operator;
   readonly before: Totals;
 }): Promise<RollCall> {
-  const { simulator, statusUrl, env, before } = parts;
+  const { simulator, statusUrl, operator, before } = parts;
   await simulator.calm();
   const totals = await readTotals(statusUrl);
   const endedAt = (await simulator.client.audit()).now;
-  const needsReauth = await listNeedsReauth(env);
+  const needsReauth = await listNeedsReauth(operator);
   const earlier = new Map((await simulator.client.auditGrants()).map((grant) => [grant.id, grant.rejected]));
-  for (const app of DEMO_APPS) await runAdmin(["refresh", "--app", app.id, "--force", "--wait", "--json"], { env });
+  for (const app of DEMO_APPS) await operator(["refresh", "--app", app.id, "--force", "--wait", "--json"]);
 
   const grants = await simulator.client.auditGrants();
   const left = (await simulator.client.audit()).revokedByCustomer.grants.filter(
@@ -60,7 +60,10 @@ export async function callTheRoll(parts: {
       ...named("Stale access tokens", totals.stale),
       ...named("Lost", lost),
       ...named("Asked to reconnect for nothing", falseReauth),
-      ...named("Left and not noticed", left.filter((grant) => !needsReauth.has(grant.id))),
+      ...named(
+        "Left and not noticed",
+        left.filter((grant) => !needsReauth.has(grant.id)),
+      ),
     ],
   };
 }
@@ -71,8 +74,8 @@ function answered(grant: GrantAudit, since: number, earlier: ReadonlyMap<string,
   return grant.alive && presented && grant.rejected === earlier.get(grant.id);
 }
 
-async function listNeedsReauth(env: Readonly<Record<string, string>>): Promise<ReadonlySet<string>> {
-  const { stdout } = await runAdmin(["connection", "list", "--state", "needs_reauth", "--limit", "1000", "--json"], { env });
+async function listNeedsReauth(operator: Operator): Promise<ReadonlySet<string>> {
+  const { stdout } = await operator(["connection", "list", "--state", "needs_reauth", "--limit", "1000", "--json"]);
   const { connections } = JSON.parse(stdout) as { connections: { id: string }[] };
   return new Set(connections.map((connection) => connection.id));
 }

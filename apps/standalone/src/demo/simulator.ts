@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { UserError } from "@evergrant/runtime";
+import { type Lifecycle, UserError } from "@evergrant/runtime";
 import { SimulatorClient } from "@evergrant/testkit";
 import { type Child, startChild } from "../child.ts";
 import { entry } from "../rooms.ts";
@@ -13,7 +13,6 @@ const READY_WITHIN_MS = 15_000;
 export interface DemoSimulator {
   readonly client: SimulatorClient;
   readonly tokenUrls: { readonly xero: string; readonly quickbooks: string };
-  readonly child: Child;
   /** Customers begin to leave, and the providers to have their hiccups. */
   disturb(): Promise<void>;
   /** Nobody leaves any more and every answer arrives. */
@@ -21,8 +20,12 @@ export interface DemoSimulator {
 }
 
 /** Starts the provider simulator as a process; its grants outlive it in the state folder. */
-export async function startDemoSimulator(state: StateFolder): Promise<DemoSimulator> {
-  const port = await state.port("simulator");
+export async function startDemoSimulator(
+  state: StateFolder,
+  lifecycle: Pick<Lifecycle, "add">,
+): Promise<DemoSimulator> {
+  // The apps were registered with its address.
+  const port = await state.samePort("simulator");
   const child = startChild({
     name: "simulator",
     app: null,
@@ -33,13 +36,13 @@ export async function startDemoSimulator(state: StateFolder): Promise<DemoSimula
     ],
     logFile: state.file("simulator.log"),
   });
+  lifecycle.add("simulator", () => child.stop());
   const url = `http://127.0.0.1:${port}`;
   await answers(child, url);
   const client = new SimulatorClient(url);
   return {
     client,
     tokenUrls: { xero: `${url}/xero/connect/token`, quickbooks: `${url}/quickbooks/oauth2/v1/tokens/bearer` },
-    child,
     async disturb() {
       for (const app of DEMO_APPS) await client.trickle(app.id, app.leavingPerMinute);
       await client.setFaults([
@@ -63,7 +66,13 @@ async function answers(child: Child, url: string): Promise<void> {
     over = true;
   });
   while (!over && Date.now() < deadline) {
-    if (await fetch(`${url}/control/stats`).then((answer) => answer.ok, () => false)) return;
+    if (
+      await fetch(`${url}/control/stats`).then(
+        (answer) => answer.ok,
+        () => false,
+      )
+    )
+      return;
     await delay(50);
   }
   throw new UserError(`The simulator did not start:\n${readFileSync(child.logFile, "utf8").trim()}`);

@@ -50,20 +50,26 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     );
   }
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "evergrant-redis-")));
+  const removeOwnDir = async () => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  };
   const launch = (port: number) => launchServer(binary, port, dir, options.args ?? []);
-  let running = await launchOnFreePort(launch, options.port);
-  const { port } = running;
-
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    await endProcess(running.child, signal);
+  let running: RunningServer;
+  try {
+    running = await launchOnFreePort(launch, options.port);
+  } catch (error) {
+    await removeOwnDir();
+    throw error;
   }
+  const { port } = running;
+  const end = (signal: NodeJS.Signals) => endProcess(running.child, signal);
 
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
     stop: async () => {
       await end("SIGTERM");
-      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+      await removeOwnDir();
     },
     kill: () => end("SIGKILL"),
     restart: async () => {

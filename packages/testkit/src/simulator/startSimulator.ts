@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -49,7 +50,7 @@ export interface Simulator {
   close(): Promise<void>;
 }
 
-export const tokenPaths: Record<ProviderKind, string> = {
+const tokenPaths: Record<ProviderKind, string> = {
   xero: "/xero/connect/token",
   quickbooks: "/quickbooks/oauth2/v1/tokens/bearer",
   strict: "/strict/oauth/token",
@@ -71,6 +72,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const seed = options.seed ?? randomInt(2 ** 32);
   const random = seededRandom(seed);
   const closing = new AbortController();
+  // Every reply that waits listens to it, and there is no limit to those.
+  setMaxListeners(0, closing.signal);
   const parts: SimulatorParts = {
     ledger,
     faults: new FaultBoard(random),

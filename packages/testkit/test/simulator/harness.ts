@@ -13,7 +13,7 @@ export const minute = 60_000;
 export const day = 24 * 60 * minute;
 
 /** Every field that a provider may send; what it did send is for the test to say. */
-export interface TokenFields {
+interface TokenFields {
   access_token: string;
   refresh_token: string;
   expires_in: number;
@@ -31,8 +31,6 @@ export interface TokenAnswer {
   /** Empty when the body is no JSON. */
   json: TokenFields;
 }
-
-export type Provider = Awaited<ReturnType<typeof startProvider>>;
 
 /** A simulator with one registered client, `app` with secret `s3cret`, and a clock that only moves when told. */
 export async function startProvider(kind: ProviderKind, rules: RulesPatch = {}, options: SimulatorOptions = {}) {

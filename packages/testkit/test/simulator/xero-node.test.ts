@@ -23,7 +23,13 @@ serveHostsFrom(() => simulator.port, ["identity.xero.com", "api.xero.com"]);
 async function connect(scopes: string) {
   const [grant] = await control.mint({ clientId, scopes, tenants: 2 });
   if (!grant) throw new Error("nothing was minted");
-  const xero = new XeroClient({ clientId, clientSecret, redirectUris: ["http://localhost/callback"], scopes: [] });
+  const xero = new XeroClient({
+    clientId,
+    clientSecret,
+    redirectUris: ["http://localhost/callback"],
+    scopes: [],
+    httpTimeout: 20_000,
+  });
   xero.setTokenSet({ refresh_token: grant.refreshToken, access_token: grant.accessToken });
   return { grant, xero };
 }

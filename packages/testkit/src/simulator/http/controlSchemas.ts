@@ -55,7 +55,6 @@ export type Revocation = z.input<typeof revokeSchema>;
 
 /** `POST /control/trickle`: customers of a client who leave, so many a minute; 0 stops it. */
 export const trickleSchema = z.strictObject({ clientId: z.string(), perMinute: z.number().min(0).max(60_000) });
-export type Trickle = z.input<typeof trickleSchema>;
 
 /** `POST /control/faults/:id/wait`: a long poll until so many requests are held. */
 export const waitSchema = z.strictObject({

@@ -83,7 +83,7 @@ export function auditLedger(
   return audit;
 }
 
-export function auditGrant(ledger: Ledger, grant: Grant, now: number): GrantAudit {
+function auditGrant(ledger: Ledger, grant: Grant, now: number): GrantAudit {
   const life = ledger.lifeOf(grant, now);
   return {
     id: grant.id,

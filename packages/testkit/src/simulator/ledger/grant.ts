@@ -1,8 +1,7 @@
 import type { ProviderKind } from "./providerRules.ts";
 
-export const endings = ["customer", "app", "reuse", "idle", "hard"] as const;
 /** Who or what ended a grant; `app` is a revocation by the OAuth app itself. */
-export type Ending = (typeof endings)[number];
+export type Ending = "customer" | "app" | "reuse" | "idle" | "hard";
 
 /** The pair that one answer carried: which refresh token, which access token. */
 export interface IssuedPair {

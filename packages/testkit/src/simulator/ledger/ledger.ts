@@ -5,7 +5,7 @@ import type { Random } from "./random.ts";
 import { createTokenSeal, type TokenSeal } from "./tokenSeal.ts";
 
 /** Every request ends as exactly one of these; `fault` is a reply that a switched-on fault replaced or cut off. */
-export const outcomes = ["rotated", "renewed", "invalid_grant", "invalid_client", "error", "fault"] as const;
+const outcomes = ["rotated", "renewed", "invalid_grant", "invalid_client", "error", "fault"] as const;
 export type Outcome = (typeof outcomes)[number];
 export type Counters = { requests: number } & Record<Outcome, number>;
 
@@ -141,7 +141,7 @@ export class Ledger {
   }
 }
 
-export function noCounters(): Counters {
+function noCounters(): Counters {
   return { requests: 0, rotated: 0, renewed: 0, invalid_grant: 0, invalid_client: 0, error: 0, fault: 0 };
 }
 

@@ -9,7 +9,7 @@ export type RulesPatch = { [Rule in keyof ProviderRules]?: ProviderRules[Rule] |
 const durationMs = z.number().int().min(0);
 
 /** Shape of one provider's rules, as given in options, in `--rules` and to `PATCH /control/rules/:kind`. */
-export const providerRulesSchema = z.strictObject({
+const providerRulesSchema = z.strictObject({
   /** Whole seconds reach the client, so less than one second would read as 0. */
   accessTokenTtlMs: z.number().int().min(1000),
   rotation: z.enum(["always", "interval", "never"]),
@@ -56,7 +56,7 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 /** The rules as the providers publish them, with unscaled lifetimes. */
-export const publishedRules: RulesByKind = {
+const publishedRules: RulesByKind = {
   // developer.xero.com/faq/oauth2: 30 min access, 60 days unused, a lost reply can be retried for 30 min.
   xero: {
     accessTokenTtlMs: 30 * minute,
