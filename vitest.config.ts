@@ -14,6 +14,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "rooms",
+          sequence: { groupOrder: 0 },
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -23,6 +24,8 @@ export default defineConfig({
         ...shared,
         test: {
           name: "e2e",
+          // After the others and one by one: these measure times, and want the machine for themselves.
+          sequence: { groupOrder: 1 },
           include: ["tests/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 120_000,

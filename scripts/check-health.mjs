@@ -1,6 +1,5 @@
 // Is the process of this container alive? The image's HEALTHCHECK, for whichever app runs in it: a
 // container has one, so behind one of the three ports somebody answers.
-// biome-ignore lint/style/noProcessEnv: runs beside an app, in its environment
 const { EVERGRANT_METRICS_PORT, EVERGRANT_SCHEDULER_PORT, EVERGRANT_WORKER_PORT } = process.env;
 const ports = [EVERGRANT_METRICS_PORT || "9460", EVERGRANT_SCHEDULER_PORT || "9461", EVERGRANT_WORKER_PORT || "9462"];
 

@@ -47,7 +47,6 @@ test("a second demo in the same folder is refused in one line", async () => {
 });
 
 function startDemo(...args: string[]) {
-  // biome-ignore lint/style/noProcessEnv: a child needs PATH
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, EVERGRANT_STATE_DIR: stateDir, EVERGRANT_METRICS_PORT: "0" };
   const child = spawn(process.execPath, [main, "demo", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -95,7 +95,7 @@ export async function runToEnd(room: Room, env: Env, args: readonly string[] = [
 }
 
 function launch(room: Room, args: readonly string[], env: Env): { child: ChildProcess; lines: string[] } {
-  // biome-ignore lint/style/noProcessEnv: a child needs PATH; of Evergrant's variables it gets only what the test says
+  // A child needs PATH; of our variables it gets only what the test says.
   const system = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(EVERGRANT_|DATABASE_URL|REDIS_URL)/.test(name)),
   );

@@ -58,6 +58,7 @@ export async function createWorld(options: {
     EVERGRANT_SCHEDULER_PORT: "0",
     EVERGRANT_WORKER_PORT: "0",
     EVERGRANT_METRICS_PORT: "0",
+    EVERGRANT_QUEUE_NAMESPACE: `e2e-${randomBytes(4).toString("hex")}`,
     EVERGRANT_LOG_PRETTY: "false",
     EVERGRANT_TICK_MS: "500",
     EVERGRANT_SWEEP_MS: "2000",

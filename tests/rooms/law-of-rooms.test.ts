@@ -59,7 +59,9 @@ describe("dependencies", () => {
   });
 
   test("an app may depend on every adapter", () => {
-    expect(checkRooms("apps/worker", { dependencies: { "@evergrant/store": "*", "@evergrant/core": "*" } }).status).toBe(0);
+    expect(
+      checkRooms("apps/worker", { dependencies: { "@evergrant/store": "*", "@evergrant/core": "*" } }).status,
+    ).toBe(0);
   });
 
   function checkRooms(room: string, manifest: object) {

@@ -28,6 +28,7 @@ await runApp({
     const backend = createQueueBackend({
       redisUrl: env.REDIS_URL,
       databaseUrl: env.DATABASE_URL,
+      namespace: env.EVERGRANT_QUEUE_NAMESPACE,
       onError: (error) => logger.debug({ err: error }, "queue"),
     });
     lifecycle.add("queue backend", () => backend.close());

@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { CONNECTION_STATES, OUTCOME_KINDS, REFRESH_MODES, REJECTION_CAUSES } from "@evergrant/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { fleetFamilies } from "../src/series/fleet-families.ts";
 import { type MetricsUnderTest, startMetricsUnderTest } from "./metrics-under-test.ts";
 
@@ -166,20 +164,12 @@ test("names follow the rules: the prefix, base units, _total on counters and on 
   expect(new Set(fleetFamilies.map(({ name }) => name)).size).toBe(fleetFamilies.length);
 });
 
-const promtool = findOnPath("promtool");
-
-describe.skipIf(promtool === undefined)("promtool, which needs Debian's package prometheus", () => {
+describe.runIf(inject("promtool"))("promtool, which needs Debian's package prometheus", () => {
   test("accepts what is served without a complaint", async () => {
     const served = await (await metrics.get("/metrics")).text();
-    expect(await run(promtool ?? "", ["check", "metrics"], served)).toEqual({ code: 0, output: "" });
+    expect(await run("promtool", ["check", "metrics"], served)).toEqual({ code: 0, output: "" });
   });
 });
-
-function findOnPath(program: string): string | undefined {
-  // biome-ignore lint/style/noProcessEnv: PATH is where programs are, not a setting of an app
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return folders.map((folder) => join(folder, program)).find((file) => existsSync(file));
-}
 
 function run(
   program: string,

@@ -44,7 +44,12 @@ async function startScheduler(env: SchedulerEnv, logger: Logger, lifecycle: Life
   await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
   await requireMigrated({ databaseUrl: env.DATABASE_URL });
 
-  const backend = createQueueBackend({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, onError });
+  const backend = createQueueBackend({
+    redisUrl: env.REDIS_URL,
+    databaseUrl: env.DATABASE_URL,
+    namespace: env.EVERGRANT_QUEUE_NAMESPACE,
+    onError,
+  });
   lifecycle.add("queue backend", () => backend.close());
   await backend.prepare();
   const queues = new RefreshQueues(backend);
@@ -53,7 +58,11 @@ async function startScheduler(env: SchedulerEnv, logger: Logger, lifecycle: Life
   const register = createProcessMetrics({ app: "scheduler" });
   const registers = [register];
   const ticks = new Counter({ name: "evergrant_ticks_total", help: "Ticks run by this process.", registers });
-  const offers = new Counter({ name: "evergrant_offers_total", help: "Due connections offered to the queues.", registers });
+  const offers = new Counter({
+    name: "evergrant_offers_total",
+    help: "Due connections offered to the queues.",
+    registers,
+  });
   const health = await startHealthServer({
     host: env.EVERGRANT_HOST,
     port: env.EVERGRANT_SCHEDULER_PORT,
@@ -80,7 +89,10 @@ async function startScheduler(env: SchedulerEnv, logger: Logger, lifecycle: Life
   });
   lifecycle.add("tick", () => ticker.close());
 
-  const compaction = setInterval(() => void compactTally(store, TALLY_MINUTES_KEPT_MS).catch(onError), COMPACT_EVERY_MS);
+  const compaction = setInterval(
+    () => void compactTally(store, TALLY_MINUTES_KEPT_MS).catch(onError),
+    COMPACT_EVERY_MS,
+  );
   lifecycle.add("tally", () => clearInterval(compaction));
   logger.info({ url: health.url, queue: backend.kind }, "scheduler started");
 }

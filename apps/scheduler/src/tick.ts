@@ -22,7 +22,10 @@ export interface TickParts {
     readonly swept: boolean;
   }) => Promise<void>;
   readonly waiting: (appId: string) => Promise<number>;
-  readonly offer: (appId: string, hints: readonly { readonly connectionId: string; readonly priority: number }[]) => Promise<void>;
+  readonly offer: (
+    appId: string,
+    hints: readonly { readonly connectionId: string; readonly priority: number }[],
+  ) => Promise<void>;
   readonly onError: (appId: string, error: unknown) => void;
 }
 
@@ -70,7 +73,10 @@ async function offerDue(app: AppSchedule, parts: TickParts, limits: TickLimits):
     const limit = Math.min(PAGE, room - offered);
     const due = await parts.readDue({ appId, after: cursor, limit });
     if (due.length > 0) {
-      await parts.offer(appId, due.map((row) => ({ connectionId: row.connectionId, priority: urgency(row, app.now) })));
+      await parts.offer(
+        appId,
+        due.map((row) => ({ connectionId: row.connectionId, priority: urgency(row, app.now) })),
+      );
     }
     cursor = due.at(-1) ?? cursor;
     offered += due.length;

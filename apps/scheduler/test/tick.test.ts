@@ -1,11 +1,18 @@
 import type { AppSchedule, DueConnection } from "@evergrant/store";
 import { describe, expect, test } from "vitest";
-import { tick, type TickParts } from "../src/tick.ts";
+import { type TickParts, tick } from "../src/tick.ts";
 
 const NOW = Date.UTC(2026, 10, 21);
 
 function app(over: Partial<AppSchedule> = {}): AppSchedule {
-  const idle = { breakerClosed: true, maxConcurrent: null, maxPerSecond: null, cursor: null, sweptAt: NOW - 1_000, now: NOW };
+  const idle = {
+    breakerClosed: true,
+    maxConcurrent: null,
+    maxPerSecond: null,
+    cursor: null,
+    sweptAt: NOW - 1_000,
+    now: NOW,
+  };
   return { appId: "app", ...idle, ...over };
 }
 
@@ -30,7 +37,12 @@ function world(apps: AppSchedule[], rows: DueConnection[], waiting = 0) {
     readDue: async ({ appId, after, limit }) => {
       reads++;
       if (appId === "broken") throw new Error("refused");
-      const rest = rows.filter((row) => after === null || row.dueAt > after.dueAt || (row.dueAt === after.dueAt && row.connectionId > after.connectionId));
+      const rest = rows.filter(
+        (row) =>
+          after === null ||
+          row.dueAt > after.dueAt ||
+          (row.dueAt === after.dueAt && row.connectionId > after.connectionId),
+      );
       return rest.slice(0, limit);
     },
     saveCursor: async (entry) => void saved.push(entry),

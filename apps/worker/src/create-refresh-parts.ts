@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { resolveDescriptor, type TokenClient } from "@evergrant/providers";
 import type { Logger } from "@evergrant/runtime";
-import { claim, isTransient, loadApps, renewLeases, type Settlement, settle, type Store } from "@evergrant/store";
+import { claim, isTransient, loadApps, renewLeases, type Settlement, type Store, settle } from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { Registry } from "prom-client";
 import { createCredentialCache } from "./app-credentials.ts";

@@ -34,7 +34,12 @@ async function main(): Promise<void> {
 async function startWorker(env: WorkerEnv, logger: Logger, lifecycle: Lifecycle): Promise<void> {
   const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");
   const { store, vault } = await openTruth(env, logger, lifecycle);
-  const backend = createQueueBackend({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, onError });
+  const backend = createQueueBackend({
+    redisUrl: env.REDIS_URL,
+    databaseUrl: env.DATABASE_URL,
+    namespace: env.EVERGRANT_QUEUE_NAMESPACE,
+    onError,
+  });
   lifecycle.add("queue backend", () => backend.close());
   await backend.prepare();
   const client = createTokenClient();

@@ -53,7 +53,14 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
     const durationMs = now - sentAt;
     const latenessMs = Math.max(0, claim.claimedAt - claim.dueAt);
     const tokens = seal(claim, outcome, secretId, parts.vault);
-    const result = await parts.settle({ ...identity(claim), outcome: outcome.kind, decision, tokens, durationMs, latenessMs });
+    const result = await parts.settle({
+      ...identity(claim),
+      outcome: outcome.kind,
+      decision,
+      tokens,
+      durationMs,
+      latenessMs,
+    });
     const provider = app.descriptor.provider;
     parts.emit({ claim, provider, outcome, decision, result, durationMs, latenessMs });
     return signalOf(outcome);

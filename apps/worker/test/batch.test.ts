@@ -30,7 +30,10 @@ test("a batch that fails fails its own items, and the next one goes on", async (
 });
 
 test("an item that fails alone leaves its neighbours their answers", async () => {
-  const load = batch(async (items: readonly string[]) => items.map((item) => (item === "bad" ? new Error("refused") : item)), 10);
+  const load = batch(
+    async (items: readonly string[]) => items.map((item) => (item === "bad" ? new Error("refused") : item)),
+    10,
+  );
   const results = await Promise.allSettled([load("a"), load("bad"), load("b")]);
   expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
 });

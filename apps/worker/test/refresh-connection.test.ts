@@ -1,10 +1,10 @@
-import { type Outcome, type ProviderDescriptor } from "@evergrant/core";
+import type { Outcome, ProviderDescriptor } from "@evergrant/core";
 import { xero } from "@evergrant/providers";
 import type { Claim, Settlement } from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
 import { describe, expect, test } from "vitest";
 import { keepLeases } from "../src/lease-keeper.ts";
-import { refreshConnection, type RefreshParts, type RefreshReport } from "../src/refresh-connection.ts";
+import { type RefreshParts, type RefreshReport, refreshConnection } from "../src/refresh-connection.ts";
 
 const CLAIMED_AT = Date.UTC(2026, 10, 21);
 const descriptor: ProviderDescriptor = xero;
@@ -46,7 +46,8 @@ const rotated: Outcome = {
 
 /** Says what was sealed instead of hiding it. */
 const readableVault: TokenVault = {
-  sealToken: (place, token) => new Uint8Array(Buffer.from(`${place.connectionId}/${place.field}/${place.generation}/${token}`)),
+  sealToken: (place, token) =>
+    new Uint8Array(Buffer.from(`${place.connectionId}/${place.field}/${place.generation}/${token}`)),
   openToken: () => "old-refresh",
   sealClientSecret: () => new Uint8Array(),
   openClientSecret: () => "",
@@ -104,14 +105,26 @@ describe("a refresh", () => {
   });
 
   test("that failed settles too, without tokens", async () => {
-    const rejected: Outcome = { kind: "rejected", reason: "invalid_grant", retryAfterMs: null, mayHaveRotated: false, evidence };
+    const rejected: Outcome = {
+      kind: "rejected",
+      reason: "invalid_grant",
+      retryAfterMs: null,
+      mayHaveRotated: false,
+      evidence,
+    };
     const { settled, signal } = await run(rejected);
     expect(settled).toMatchObject([{ outcome: "rejected", tokens: null, decision: { strikes: 1, state: "active" } }]);
     expect(signal).toEqual({ kind: "done" });
   });
 
   test("that was throttled slows the whole queue for as long as the provider asked", async () => {
-    const throttled: Outcome = { kind: "throttled", reason: "http_429", retryAfterMs: 7_000, mayHaveRotated: false, evidence };
+    const throttled: Outcome = {
+      kind: "throttled",
+      reason: "http_429",
+      retryAfterMs: 7_000,
+      mayHaveRotated: false,
+      evidence,
+    };
     expect((await run(throttled)).signal).toEqual({ kind: "throttled", retryAfterMs: 7_000 });
   });
 

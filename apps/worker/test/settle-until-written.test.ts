@@ -36,14 +36,21 @@ describe("settlements", () => {
   });
 
   test("one that the database refuses fails alone; its neighbours are written", async () => {
-    const { parts, written } = write((batch) => (batch.some((item) => item.connectionId === "bad") ? new Error("refused") : null));
-    const results = await settleUntilWritten(["a", "bad", "b"].map((id) => settlement(id)), parts);
+    const { parts, written } = write((batch) =>
+      batch.some((item) => item.connectionId === "bad") ? new Error("refused") : null,
+    );
+    const results = await settleUntilWritten(
+      ["a", "bad", "b"].map((id) => settlement(id)),
+      parts,
+    );
     expect(results).toEqual(["settled", new Error("refused"), "settled"]);
     expect(written.map((item) => item.connectionId)).toEqual(["a", "b"]);
   });
 
   test("one whose journal is refused is written without it: the token matters more", async () => {
-    const { parts, written } = write((batch) => (batch.some((item) => item.decision.events.length > 0) ? new Error("refused") : null));
+    const { parts, written } = write((batch) =>
+      batch.some((item) => item.decision.events.length > 0) ? new Error("refused") : null,
+    );
     expect(await settleUntilWritten([settlement("a", [{}])], parts)).toEqual(["settled"]);
     expect(written[0]?.decision.events).toEqual([]);
   });

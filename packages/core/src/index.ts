@@ -1,6 +1,12 @@
 export type { HttpAnswer, NoAnswer, TokenEndpointAnswer } from "./answer.ts";
 export { causeOfRejection, REJECTION_CAUSES, type RejectionCause } from "./cause.ts";
-export { type BreakerState, CONNECTION_STATES, type ConnectionSchedule, type ConnectionState, TRANSITIONS } from "./connection.ts";
+export {
+  type BreakerState,
+  CONNECTION_STATES,
+  type ConnectionSchedule,
+  type ConnectionState,
+  TRANSITIONS,
+} from "./connection.ts";
 export { type Decision, decide, STRIKES_TO_END } from "./decide.ts";
 export {
   type AnswerFields,

@@ -26,10 +26,18 @@ export function dueAfterSuccess(
   switch (connection.mode) {
     case "off":
       return null;
-    case "fresh":
-      return Math.max(now, dueBeforeExpiry(connection.id, connection.accessTokenExpiresAt, descriptor, now));
-    case "keepalive":
-      return Math.max(now, dueBeforeLapse(connection, descriptor, now));
+    case "fresh": {
+      const beforeExpiry = dueBeforeExpiry(connection.id, connection.accessTokenExpiresAt, descriptor, now);
+      return Math.max(now, Math.min(beforeExpiry, dueBeforeLapse(connection, descriptor, now)));
+    }
+    case "keepalive": {
+      const { keepaliveMs, jitterMs } = descriptor.schedule;
+      const jitter = spread(connection.id) * Math.min(jitterMs, keepaliveMs * LARGEST_JITTER_SHARE);
+      return Math.max(
+        now,
+        Math.min(Math.round(now + keepaliveMs - jitter), dueBeforeLapse(connection, descriptor, now)),
+      );
+    }
   }
 }
 
@@ -42,17 +50,16 @@ function dueBeforeExpiry(id: string, expiresAt: number | null, descriptor: Provi
   return Math.round(expiresAt - lead - spread(id) * jitter);
 }
 
+/** The latest that an unused grant may be left alone: the margin before its end, or half of what is left of it. */
 function dueBeforeLapse(
-  connection: Pick<ConnectionSchedule, "id" | "grantExpiresAt" | "grantHardExpiresAt">,
+  connection: Pick<ConnectionSchedule, "grantExpiresAt">,
   descriptor: ProviderDescriptor,
   now: number,
 ): number {
-  const { keepaliveMs, jitterMs, safetyMarginMs } = descriptor.schedule;
-  const regular = now + keepaliveMs - spread(connection.id) * Math.min(jitterMs, keepaliveMs * LARGEST_JITTER_SHARE);
   const lapsesAt = connection.grantExpiresAt;
-  if (lapsesAt === null) return Math.round(regular);
-  const margin = Math.min(safetyMarginMs, Math.max(0, lapsesAt - now) * LARGEST_LEAD_SHARE);
-  return Math.round(Math.min(regular, lapsesAt - margin));
+  if (lapsesAt === null) return Number.POSITIVE_INFINITY;
+  const remainingMs = Math.max(0, lapsesAt - now);
+  return Math.round(lapsesAt - Math.min(descriptor.schedule.safetyMarginMs, remainingMs * LARGEST_LEAD_SHARE));
 }
 
 /**

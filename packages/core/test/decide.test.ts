@@ -8,7 +8,12 @@ const after = (outcome: Outcome, row: Partial<ConnectionSchedule> = {}, now = NO
 describe("a grant ends only by the rule", () => {
   test("the first invalid_grant is a strike, and the second look comes after the gap", () => {
     const decision = after(failure("rejected"));
-    expect(decision).toMatchObject({ state: "active", strikes: 1, firstStrikeAt: NOW, dueAt: NOW + descriptor.strikeGapMs });
+    expect(decision).toMatchObject({
+      state: "active",
+      strikes: 1,
+      firstStrikeAt: NOW,
+      dueAt: NOW + descriptor.strikeGapMs,
+    });
   });
 
   test("a second invalid_grant after the gap ends it, with the cause, and nothing is due any more", () => {
@@ -35,7 +40,13 @@ describe("a grant ends only by the rule", () => {
   test("a success wipes strikes, failures and doubt, and says that it recovered", () => {
     const row = { strikes: 1, firstStrikeAt: NOW - 1, failures: 3, unknownSince: NOW - 5_000 };
     const decision = after(success(), row);
-    expect(decision).toMatchObject({ state: "active", strikes: 0, firstStrikeAt: null, failures: 0, unknownSince: null });
+    expect(decision).toMatchObject({
+      state: "active",
+      strikes: 0,
+      firstStrikeAt: null,
+      failures: 0,
+      unknownSince: null,
+    });
     expect(decision.events).toEqual([{ kind: "recovered", failures: 3, unknownForMs: 5_000 }]);
   });
 });
@@ -46,7 +57,9 @@ describe("expiries", () => {
   });
 
   test("a missing expires_in means the provider's usual lifetime, never forever", () => {
-    expect(after(success({ expiresInMs: null })).accessTokenExpiresAt).toBe(NOW - 200 + descriptor.lifetimes.accessTokenMs);
+    expect(after(success({ expiresInMs: null })).accessTokenExpiresAt).toBe(
+      NOW - 200 + descriptor.lifetimes.accessTokenMs,
+    );
   });
 
   test("an answer without an access token is asked again soon, but not in a loop", () => {

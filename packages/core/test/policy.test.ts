@@ -29,6 +29,13 @@ describe("fresh", () => {
     expect(due).toBeLessThanOrEqual(NOW + MINUTE / 2);
   });
 
+  test("a grant that would lapse before its access token expires is refreshed before that", () => {
+    const due =
+      dueAfterSuccess({ ...row, accessTokenExpiresAt: NOW + 30 * DAY, grantExpiresAt: NOW + DAY }, descriptor, NOW) ??
+      0;
+    expect(due).toBe(NOW + DAY / 2);
+  });
+
   test("an unknown or past expiry is due now", () => {
     expect(dueAfterSuccess({ ...row, accessTokenExpiresAt: null }, descriptor, NOW)).toBe(NOW);
     expect(dueAfterSuccess({ ...row, accessTokenExpiresAt: NOW - HOUR }, descriptor, NOW)).toBe(NOW);
@@ -94,7 +101,9 @@ describe("urgency", () => {
   });
 
   test("a keepalive is as urgent as its grant is near its end", () => {
-    expect(urgency({ mode: "keepalive", accessTokenExpiresAt: NOW - DAY, grantExpiresAt: NOW + DAY }, NOW)).toBe(86_410);
+    expect(urgency({ mode: "keepalive", accessTokenExpiresAt: NOW - DAY, grantExpiresAt: NOW + DAY }, NOW)).toBe(
+      86_410,
+    );
   });
 });
 

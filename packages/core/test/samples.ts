@@ -60,5 +60,12 @@ export function success(tokens: Partial<SuccessOutcome["tokens"]> = {}): Success
 }
 
 export function failure(kind: FailureOutcome["kind"], more: Partial<FailureOutcome> = {}): FailureOutcome {
-  return { kind, reason: kind, retryAfterMs: null, mayHaveRotated: kind === "ambiguous", evidence: nothingSaid, ...more };
+  return {
+    kind,
+    reason: kind,
+    retryAfterMs: null,
+    mayHaveRotated: kind === "ambiguous",
+    evidence: nothingSaid,
+    ...more,
+  };
 }

@@ -48,6 +48,12 @@ export const knownVariables = {
     secret: true,
     schema: envValue.address({ schemes: ["redis", "rediss"], example: "redis://localhost:6379/0" }),
   },
+  EVERGRANT_QUEUE_NAMESPACE: {
+    apps: everyApp,
+    description: "Name in front of all queues: two installations that share one Redis need two",
+    default: "evergrant",
+    schema: envValue.text(),
+  },
   EVERGRANT_KEY_RING: {
     apps: keyHolders,
     description: "The keys that encrypt tokens and client secrets, newest first",

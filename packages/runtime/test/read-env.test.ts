@@ -29,6 +29,7 @@ describe("values", () => {
     expect(env).toEqual({
       DATABASE_URL,
       REDIS_URL,
+      EVERGRANT_QUEUE_NAMESPACE: "evergrant",
       EVERGRANT_KEY_RING: "hunter2-canary",
       EVERGRANT_DATABASE_POOL: 10,
       EVERGRANT_LOG_LEVEL: "info",

@@ -17,7 +17,12 @@ export async function sendHints(env: AdminEnv, tickets: readonly RefreshTicket[]
   const due = tickets.filter(({ verdict }) => verdict === "due").slice(0, MOST_URGED);
   if (due.length === 0) return true;
   const { createQueueBackend, RefreshQueues } = await import("@evergrant/queue");
-  const backend = createQueueBackend({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, onError: () => {} });
+  const backend = createQueueBackend({
+    redisUrl: env.REDIS_URL,
+    databaseUrl: env.DATABASE_URL,
+    namespace: env.EVERGRANT_QUEUE_NAMESPACE,
+    onError: () => {},
+  });
   const queues = new RefreshQueues(backend);
   try {
     await Promise.all(due.map(({ appId, id }) => (appId === null ? undefined : queues.urge(appId, id))));

@@ -1,7 +1,7 @@
 import { claim, settle } from "@evergrant/store";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createOperator, ndjson, type Operator } from "../operator.ts";
-import { endGrant, failure, success } from "../worker.ts";
+import { endGrant, failure } from "../worker.ts";
 
 const CANARY = "canary";
 const HOUR_MS = 3_600_000;

@@ -19,7 +19,12 @@ describe("a claim", () => {
     const claims = await claimAll(["a", "b", "unknown"]);
     expect(idsOf(claims)).toEqual(["a", "b"]);
     const [first] = claims.sort((one, two) => one.connection.id.localeCompare(two.connection.id));
-    expect(first).toMatchObject({ appId: "app", generation: 1, unsettledSince: null, connection: { mode: "fresh", strikes: 0 } });
+    expect(first).toMatchObject({
+      appId: "app",
+      generation: 1,
+      unsettledSince: null,
+      connection: { mode: "fresh", strikes: 0 },
+    });
     expect(textOf(first?.refreshToken)).toBe(tokenText("a", 1));
     expect(Math.abs((first?.claimedAt ?? 0) - Date.now())).toBeLessThan(60_000);
     expect(await store.prisma.refreshIntent.count()).toBe(2);
@@ -64,7 +69,8 @@ describe("a claim", () => {
     const [first] = await claimAll(["a"]);
     if (first === undefined) throw new Error("not claimed");
     // A session in which looking at the clock waits for us: its statement has begun, its locks are not taken.
-    await store.prisma.$executeRaw`CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS
+    await store.prisma
+      .$executeRaw`CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN pg_catalog.clock_timestamp(); END $$`;
     const slow = reopen("search_path=public,pg_catalog");
     try {
@@ -97,7 +103,11 @@ describe("a claim", () => {
           expect(presented.has(token), `${token} presented twice`).toBe(false);
           presented.add(token);
         }
-        await settle(store, claims.map((item) => successOf(item, { dueAt: item.claimedAt - 1 })), holder);
+        await settle(
+          store,
+          claims.map((item) => successOf(item, { dueAt: item.claimedAt - 1 })),
+          holder,
+        );
       }
     };
     await Promise.all(["one", "two", "three", "four"].map(refreshFor));
@@ -107,7 +117,9 @@ describe("a claim", () => {
 
 async function waitUntilBlocked(): Promise<void> {
   for (;;) {
-    const rows = await store.prisma.$queryRaw<unknown[]>`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
+    const rows = await store.prisma.$queryRaw<
+      unknown[]
+    >`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
     if (rows.length > 0) return;
   }
 }
@@ -135,8 +147,19 @@ describe("a lease", () => {
       const intents = claims.map((item) => item.intentId);
       await Promise.all([
         renewLeases(store, intents.toReversed(), 30_000),
-        settle(store, claims.slice(0, 50).map((item) => successOf(item)), "one"),
-        settle(store, claims.slice(50).toReversed().map((item) => successOf(item)), "two"),
+        settle(
+          store,
+          claims.slice(0, 50).map((item) => successOf(item)),
+          "one",
+        ),
+        settle(
+          store,
+          claims
+            .slice(50)
+            .toReversed()
+            .map((item) => successOf(item)),
+          "two",
+        ),
       ]);
       await makeDue(store);
     }

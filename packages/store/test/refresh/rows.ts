@@ -8,7 +8,10 @@ export interface TestStore {
   /** Another store on the same database, whose sessions are told so: `search_path=…`. */
   reopen(sessionOptions: string): Store;
   /** Makes a connection that is due, with generation 1 and the text of its token as "ciphertext". */
-  connect(id: string, row?: Partial<{ appId: string; dueInMs: number; state: "active" | "needs_reauth" }>): Promise<void>;
+  connect(
+    id: string,
+    row?: Partial<{ appId: string; dueInMs: number; state: "active" | "needs_reauth" }>,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,7 +55,9 @@ export function bytes(text: string): Uint8Array<ArrayBuffer> {
 }
 
 export function textOf(sealed: Uint8Array | undefined): string {
-  return Buffer.from(sealed ?? []).subarray(29).toString();
+  return Buffer.from(sealed ?? [])
+    .subarray(29)
+    .toString();
 }
 
 /** Sixteen bytes, as the vault's fingerprints are. */
@@ -63,13 +68,23 @@ export function fingerprintOf(text: string): Uint8Array<ArrayBuffer> {
 /** What a successful refresh of a claim would settle. */
 export function successOf(claimed: Claim, decision: Partial<Decision> = {}): Settlement {
   const token = tokenText(claimed.connection.id, claimed.generation + 1);
-  const tokens = { refreshToken: bytes(token), accessToken: bytes("access"), fingerprint: fingerprintOf(token), secretId: null };
+  const tokens = {
+    refreshToken: bytes(token),
+    accessToken: bytes("access"),
+    fingerprint: fingerprintOf(token),
+    secretId: null,
+  };
   return settlementOf(claimed, tokens, decision);
 }
 
 /** What a refused refresh of a claim would settle. */
 export function failureOf(claimed: Claim, decision: Partial<Decision> = {}): Settlement {
-  return settlementOf(claimed, null, { strikes: 1, firstStrikeAt: claimed.claimedAt, cause: "unexplained", ...decision });
+  return settlementOf(claimed, null, {
+    strikes: 1,
+    firstStrikeAt: claimed.claimedAt,
+    cause: "unexplained",
+    ...decision,
+  });
 }
 
 function settlementOf(claimed: Claim, tokens: SealedTokens | null, decision: Partial<Decision>): Settlement {
@@ -107,5 +122,6 @@ export async function killLeases(store: Store): Promise<void> {
 }
 
 export async function makeDue(store: Store): Promise<void> {
-  await store.prisma.$executeRaw`UPDATE connection SET due_at = clock_timestamp() - interval '1 s' WHERE state = 'active'`;
+  await store.prisma
+    .$executeRaw`UPDATE connection SET due_at = clock_timestamp() - interval '1 s' WHERE state = 'active'`;
 }

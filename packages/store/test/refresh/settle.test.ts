@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Claim, claim, settle } from "../../src/index.ts";
-import { bytes, failureOf, fingerprintOf, killLeases, makeDue, openTestStore, successOf, type TestStore, textOf, tokenText } from "./rows.ts";
+import {
+  bytes,
+  failureOf,
+  fingerprintOf,
+  killLeases,
+  makeDue,
+  openTestStore,
+  successOf,
+  type TestStore,
+  textOf,
+  tokenText,
+} from "./rows.ts";
 
 let { store, connect, close } = {} as TestStore;
 beforeAll(async () => {
@@ -21,7 +32,10 @@ async function claimOne(id: string, holder = "one"): Promise<Claim> {
 }
 
 async function rowOf(id: string) {
-  const row = await store.prisma.connection.findUniqueOrThrow({ where: { id }, include: { tokenSet: true, intent: true } });
+  const row = await store.prisma.connection.findUniqueOrThrow({
+    where: { id },
+    include: { tokenSet: true, intent: true },
+  });
   const token = textOf(row.tokenSet?.refreshToken);
   return { ...row, token, generation: row.tokenSet?.generation };
 }
@@ -32,11 +46,25 @@ describe("a success", () => {
     const mine = await claimOne("a");
     expect(await settle(store, [successOf(mine)], "p")).toEqual(["settled"]);
     const row = await rowOf("a");
-    expect(row).toMatchObject({ token: tokenText("a", 2), generation: 2, state: "active", intent: null, lastOutcome: "rotated" });
+    expect(row).toMatchObject({
+      token: tokenText("a", 2),
+      generation: 2,
+      state: "active",
+      intent: null,
+      lastOutcome: "rotated",
+    });
     expect(row.dueAt?.getTime()).toBe(mine.claimedAt + 60_000);
     expect(row.lastRefreshedAt).not.toBeNull();
     expect(await store.prisma.refreshTally.findMany()).toMatchObject([
-      { appId: "app", outcome: "rotated", cause: "", process: "p", refreshes: 1n, durationMsSum: 12n, latenessMsSum: 34n },
+      {
+        appId: "app",
+        outcome: "rotated",
+        cause: "",
+        process: "p",
+        refreshes: 1n,
+        durationMsSum: 12n,
+        latenessMsSum: 34n,
+      },
     ]);
   });
 
@@ -45,7 +73,11 @@ describe("a success", () => {
     await settle(store, [successOf(await claimOne("a"))], "p");
     await makeDue(store);
     const settlement = successOf(await claimOne("a"));
-    await settle(store, [{ ...settlement, tokens: settlement.tokens && { ...settlement.tokens, accessToken: null } }], "p");
+    await settle(
+      store,
+      [{ ...settlement, tokens: settlement.tokens && { ...settlement.tokens, accessToken: null } }],
+      "p",
+    );
     expect((await rowOf("a")).tokenSet?.accessToken).toBeNull();
   });
 
@@ -67,7 +99,12 @@ describe("a worker that wakes late", () => {
     await killLeases(store);
     await settle(store, [successOf(await claimOne("a", "two"))], "two");
     const late = successOf(sleeper);
-    const tokens = { refreshToken: bytes("late"), accessToken: null, fingerprint: fingerprintOf("late"), secretId: null };
+    const tokens = {
+      refreshToken: bytes("late"),
+      accessToken: null,
+      fingerprint: fingerprintOf("late"),
+      secretId: null,
+    };
     expect(await settle(store, [{ ...late, tokens }], "one")).toEqual(["stale"]);
     expect(await rowOf("a")).toMatchObject({ token: tokenText("a", 2), generation: 2 });
     const candidates = await store.prisma.tokenCandidate.findMany();
@@ -112,9 +149,17 @@ describe("a failure", () => {
       evidence,
     } as const;
     await settle(store, [failureOf(await claimOne("a"), { failures: 1, events: [event] })], "p");
-    expect(await rowOf("a")).toMatchObject({ token: tokenText("a", 1), generation: 1, strikes: 1, failures: 1, intent: null });
+    expect(await rowOf("a")).toMatchObject({
+      token: tokenText("a", 1),
+      generation: 1,
+      strikes: 1,
+      failures: 1,
+      intent: null,
+    });
     const { kind, ...detail } = event;
-    expect(await store.prisma.refreshEvent.findMany()).toMatchObject([{ kind, connectionId: "a", generation: 1, detail }]);
+    expect(await store.prisma.refreshEvent.findMany()).toMatchObject([
+      { kind, connectionId: "a", generation: 1, detail },
+    ]);
     expect(await store.prisma.refreshTally.findMany()).toMatchObject([{ outcome: "rejected", cause: "unexplained" }]);
   });
 
@@ -125,7 +170,12 @@ describe("a failure", () => {
     await settle(store, [settlement], "p");
     expect(await rowOf("a")).toMatchObject({ state: "needs_reauth", stateReason: "unexplained", dueAt: null });
     expect(await store.prisma.outbox.findMany()).toMatchObject([
-      { kind: "connection.needs_reauth", connectionId: "a", payload: { app: "app", cause: "unexplained" }, deliveredAt: null },
+      {
+        kind: "connection.needs_reauth",
+        connectionId: "a",
+        payload: { app: "app", cause: "unexplained" },
+        deliveredAt: null,
+      },
     ]);
   });
 });
@@ -134,7 +184,11 @@ test("one stale settlement leaves its neighbours in the batch alone", async () =
   for (const id of ["a", "b", "c"]) await connect(id);
   const claims = [await claimOne("a"), await claimOne("b"), await claimOne("c")];
   await store.prisma.refreshIntent.delete({ where: { connectionId: "b" } });
-  const results = await settle(store, claims.map((item) => successOf(item)), "p");
+  const results = await settle(
+    store,
+    claims.map((item) => successOf(item)),
+    "p",
+  );
   expect(results).toEqual(["settled", "stale", "settled"]);
   expect((await rowOf("c")).generation).toBe(2);
 });

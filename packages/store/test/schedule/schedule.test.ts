@@ -49,7 +49,9 @@ test("a cursor is kept, and only a sweep renews the time of the last sweep", asy
 
 describe("the tally", () => {
   const sums = async () => {
-    const { _sum } = await store.prisma.refreshTally.aggregate({ _sum: { refreshes: true, durationMsSum: true, latenessMsSum: true } });
+    const { _sum } = await store.prisma.refreshTally.aggregate({
+      _sum: { refreshes: true, durationMsSum: true, latenessMsSum: true },
+    });
     return _sum;
   };
 
@@ -57,15 +59,22 @@ describe("the tally", () => {
     const minute = (hour: number, at: number) => new Date(Date.UTC(2026, 0, 1, hour, at));
     const row = { appId: "app", outcome: "rotated", durationMsSum: 10n, latenessMsSum: 5n, latenessMsMax: 7 };
     for (let at = 0; at < 60; at++) {
-      await store.prisma.refreshTally.create({ data: { ...row, bucketAt: minute(3, at), process: "p1", refreshes: 2n } });
-      await store.prisma.refreshTally.create({ data: { ...row, bucketAt: minute(3, at), process: "p2", refreshes: 1n, latenessMsMax: at } });
+      await store.prisma.refreshTally.create({
+        data: { ...row, bucketAt: minute(3, at), process: "p1", refreshes: 2n },
+      });
+      await store.prisma.refreshTally.create({
+        data: { ...row, bucketAt: minute(3, at), process: "p2", refreshes: 1n, latenessMsMax: at },
+      });
     }
     await store.prisma.refreshTally.create({ data: { ...row, bucketAt: new Date(), process: "p1", refreshes: 1n } });
     const before = await sums();
     await compactTally(store, 3_600_000);
     expect(await sums()).toEqual(before);
     expect(await store.prisma.refreshTally.count()).toBe(2);
-    expect(await store.prisma.refreshTally.findFirst({ where: { process: "" } })).toMatchObject({ refreshes: 180n, latenessMsMax: 59 });
+    expect(await store.prisma.refreshTally.findFirst({ where: { process: "" } })).toMatchObject({
+      refreshes: 180n,
+      latenessMsMax: 59,
+    });
     // A late minute joins the hour that is there already.
     await store.prisma.refreshTally.create({ data: { ...row, bucketAt: minute(3, 1), process: "p3", refreshes: 5n } });
     await Promise.all([compactTally(store, 3_600_000), compactTally(store, 3_600_000)]);

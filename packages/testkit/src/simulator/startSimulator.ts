@@ -15,7 +15,7 @@ import { TrickleOfRevocations } from "./http/trickle.ts";
 import { addXeroRoutes } from "./http/xeroRoutes.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { restoreLedger } from "./ledger/ledgerSnapshot.ts";
-import { type ProviderKind, type RulesByKindPatch, startingRules } from "./ledger/providerRules.ts";
+import { type ProviderKind, providerKinds, type RulesByKindPatch, startingRules } from "./ledger/providerRules.ts";
 import { seededRandom } from "./ledger/random.ts";
 import { loadState, StateWriter } from "./stateFile.ts";
 import { realHosts } from "./token/issuer.ts";
@@ -140,7 +140,7 @@ function buildApp(parts: SimulatorParts, trickle: TrickleOfRevocations): Fastify
 
 /** Token requests go past the framework, which would cost half of their time. */
 function tokenServer(parts: SimulatorParts, others: RequestListener): Server {
-  const kinds = new Map(Object.entries(tokenPaths).map(([kind, path]) => [path, kind as ProviderKind]));
+  const kinds = new Map(providerKinds.map((kind) => [tokenPaths[kind], kind]));
   const server = createServer((req, res) => {
     const kind = kinds.get(pathOf(req));
     if (kind === undefined) others(req, res);

@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { Redis } from "ioredis";
 import { findRedisServer, startRedisServer } from "../redis/redis-server.ts";
+import { installPackage } from "./install-package.ts";
 
-const installTimeoutMs = 180_000;
 const answerTimeoutMs = 5_000;
 
 /** What would make the suites run that need Redis. */
@@ -32,7 +30,11 @@ export async function findRedis(search: RedisSearch): Promise<FoundRedis | undef
     await answers(search.redisUrl);
     return { url: search.redisUrl, stop: async () => {} };
   }
-  if (!(await findRedisServer()) && !(await installRedisServer(search.say))) return undefined;
+  if (
+    !(await findRedisServer()) &&
+    !(await installPackage("redis-server", "the suites for the Redis backend", search.say))
+  )
+    return undefined;
   return startRedisServer();
 }
 
@@ -48,25 +50,4 @@ async function answers(url: string): Promise<void> {
   } finally {
     client.disconnect();
   }
-}
-
-async function installRedisServer(say: (line: string) => void): Promise<boolean> {
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
-  say("Installing redis-server with apt-get: the suites for the Redis backend need it.");
-  const installed =
-    (await aptGet("install", "-y", "--no-install-recommends", "redis-server")) ||
-    ((await aptGet("update")) && (await aptGet("install", "-y", "--no-install-recommends", "redis-server")));
-  return installed && (await findRedisServer()) !== undefined;
-}
-
-function aptGet(...args: string[]): Promise<boolean> {
-  return new Promise((resolve) => {
-    // debconf asks nothing; invoke-rc.d leaves the service stopped, since a run starts a server of its own.
-    const child = spawn("env", ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq", ...args], {
-      stdio: "ignore",
-      timeout: installTimeoutMs,
-    });
-    child.once("error", () => resolve(false));
-    child.once("exit", (code) => resolve(code === 0));
-  });
 }

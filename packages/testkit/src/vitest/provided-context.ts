@@ -6,5 +6,7 @@ declare module "vitest" {
     postgresUrl: string;
     /** The run's Redis; null where there is none, and suites that need it do not run. */
     redisUrl: string | null;
+    /** Whether promtool is on PATH. */
+    promtool: boolean;
   }
 }

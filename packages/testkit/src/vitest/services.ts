@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../postgres/embedded-postgres.ts";
 import { prepareTemplateDatabase } from "../postgres/template-database.ts";
+import { findPromtool } from "./find-promtool.ts";
 import { type FoundRedis, findRedis, redisRemedy } from "./find-redis.ts";
 import type {} from "./provided-context.ts";
 
@@ -24,6 +25,7 @@ export default async function startServices(project: TestProject): Promise<() =>
     const postgresUrl = await startPostgres(stops);
     project.provide("postgresUrl", postgresUrl);
     project.provide("redisUrl", redis?.url ?? null);
+    project.provide("promtool", await findPromtool(say));
   } catch (error) {
     await stopAll();
     throw error;
@@ -31,10 +33,11 @@ export default async function startServices(project: TestProject): Promise<() =>
   return stopAll;
 }
 
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
 async function redisOrFail(): Promise<FoundRedis | undefined> {
-  // biome-ignore lint/style/noProcessEnv: a run of the tests has no app that could read these for it.
   const { REDIS_URL, CI } = process.env;
-  const redis = await findRedis({ redisUrl: REDIS_URL, say: (line) => process.stderr.write(`${line}\n`) });
+  const redis = await findRedis({ redisUrl: REDIS_URL, say });
   if (!redis && CI === "true") throw new Error(`CI=true asks for every suite, but there is no Redis. ${redisRemedy}`);
   return redis;
 }

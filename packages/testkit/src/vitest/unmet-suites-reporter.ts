@@ -1,4 +1,5 @@
 import type { Reporter, TestCase, TestCollection, TestModule, TestSuite } from "vitest/node";
+import { promtoolRemedy } from "./find-promtool.ts";
 import { redisRemedy } from "./find-redis.ts";
 import type {} from "./provided-context.ts";
 
@@ -16,9 +17,13 @@ export default class UnmetSuitesReporter implements Reporter {
 
 function describeUnmet(skipped: readonly (TestSuite | TestCase)[]): string {
   const names = skipped.map((task) => `  ${task.module.relativeModuleId} > ${task.fullName}`);
-  const withoutRedis = skipped.some((task) => task.project.getProvidedContext().redisUrl === null);
-  const remedy = withoutRedis ? `There was no Redis. ${redisRemedy}` : "They were switched off in the test files.";
-  return [`Did NOT run (${names.length}):`, ...names, remedy].join("\n");
+  const contexts = skipped.map((task) => task.project.getProvidedContext());
+  const remedies = [
+    ...(contexts.some((context) => context.redisUrl === null) ? [`There was no Redis. ${redisRemedy}`] : []),
+    ...(contexts.some((context) => !context.promtool) ? [`There was no promtool. ${promtoolRemedy}`] : []),
+  ];
+  const remedy = remedies.length > 0 ? remedies : ["They were switched off in the test files."];
+  return [`Did NOT run (${names.length}):`, ...names, ...remedy].join("\n");
 }
 
 function outermostSkipped(tasks: TestCollection): (TestSuite | TestCase)[] {

@@ -21,7 +21,7 @@ test("a run without Redis ends with the suites that did not run and what would m
     `describe.runIf(false)("on Redis", () => { test("one", () => {}); test("two", () => {}); });
      test("runs anyway", () => {});`,
   );
-  expect(closingLines(await runVitest({ redisUrl: null }))).toBe(
+  expect(closingLines(await runVitest({ redisUrl: null, promtool: true }))).toBe(
     [
       "Did NOT run (1):",
       "  queue.test.js > on Redis",
@@ -33,14 +33,14 @@ test("a run without Redis ends with the suites that did not run and what would m
 
 test("a run in which every suite ran ends without such lines", async () => {
   await writeFile(join(root, "queue.test.js"), `describe.runIf(true)("on Redis", () => { test("one", () => {}); });`);
-  expect(await runVitest({ redisUrl: "redis://127.0.0.1:6379" })).not.toContain("Did NOT run");
+  expect(await runVitest({ redisUrl: "redis://127.0.0.1:6379", promtool: true })).not.toContain("Did NOT run");
 });
 
 function closingLines(output: string): string {
   return output.slice(output.indexOf("Did NOT run")).trim();
 }
 
-async function runVitest(provide: { redisUrl: string | null }): Promise<string> {
+async function runVitest(provide: { redisUrl: string | null; promtool: boolean }): Promise<string> {
   const config = { test: { globals: true, reporters: ["default", reporter], provide } };
   await writeFile(join(root, "vitest.config.mjs"), `export default ${JSON.stringify(config)};`);
   return new Promise((resolve, reject) => {
