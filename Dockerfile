@@ -35,5 +35,5 @@ COPY --from=build /app/out/json ./
 # The image's user "node", by number, so that a cluster can see that it is not root.
 USER 1000:1000
 EXPOSE 9460 9461 9462
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s CMD ["node", "/app/scripts/check-health.mjs"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "/app/scripts/check-health.mjs"]
 CMD ["evergrant", "--help"]

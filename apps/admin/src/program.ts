@@ -50,7 +50,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<ExitC
     if (error.exitCode === 0) return exitCodes.ok;
     // Help that nobody asked for is already the answer.
     if (error.code === "commander.help") return exitCodes.usage;
-    throw new UserError(error.message.replace(/^error: /, ""), { cause: error });
+    throw new UserError(error.message.replace(/^error: /, "").replaceAll("\n", " "), { cause: error });
   }
 }
 
