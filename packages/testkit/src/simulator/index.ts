@@ -1,10 +1,10 @@
-export type { FaultEffect, FaultSpec } from "./faults/faultSpec.ts";
-export type { CheckAnswer } from "./http/auditRoutes.ts";
-export type { FaultView, Stats } from "./http/controlRoutes.ts";
-export type { MintedGrant, MintOptions, Registration, Revocation } from "./http/controlSchemas.ts";
-export type { Audit, GrantAudit, RevokedGrant, TokenCheck, WorkingToken } from "./ledger/auditLedger.ts";
+export type { FaultEffect, FaultSpec } from "./faults/fault-spec.ts";
+export type { CheckAnswer } from "./http/audit-routes.ts";
+export type { FaultView, Stats } from "./http/control-routes.ts";
+export type { MintedGrant, MintOptions, Registration, Revocation } from "./http/control-schemas.ts";
+export type { Audit, GrantAudit, RevokedGrant, TokenCheck, WorkingToken } from "./ledger/audit-ledger.ts";
 export type { Ending } from "./ledger/grant.ts";
 export type { Counters, Outcome } from "./ledger/ledger.ts";
-export type { ProviderKind, ProviderRules, RulesByKindPatch, RulesPatch } from "./ledger/providerRules.ts";
-export { type HoldTarget, SimulatorClient } from "./simulatorClient.ts";
-export { type Simulator, type SimulatorOptions, startSimulator } from "./startSimulator.ts";
+export type { ProviderKind, ProviderRules, RulesByKindPatch, RulesPatch } from "./ledger/provider-rules.ts";
+export { type HoldTarget, SimulatorClient } from "./simulator-client.ts";
+export { type Simulator, type SimulatorOptions, startSimulator } from "./start-simulator.ts";

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { explainError } from "./explainError.ts";
-import { rulesByKindPatchSchema } from "./ledger/providerRules.ts";
-import { type Simulator, startSimulator } from "./startSimulator.ts";
+import { explainError } from "./explain-error.ts";
+import { rulesByKindPatchSchema } from "./ledger/provider-rules.ts";
+import { type Simulator, startSimulator } from "./start-simulator.ts";
 
 const usage = `evergrant-simulator: Xero, QuickBooks and a strict OAuth 2.0 provider on one loopback port
 

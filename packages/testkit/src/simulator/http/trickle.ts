@@ -1,4 +1,4 @@
-import type { SimulatorParts } from "./simulatorParts.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** Customers who leave one by one, on the wall clock. */
 export class TrickleOfRevocations {

@@ -1,4 +1,4 @@
-import type { ProviderKind } from "./providerRules.ts";
+import type { ProviderKind } from "./provider-rules.ts";
 
 /** Who or what ended a grant; `app` is a revocation by the OAuth app itself. */
 export type Ending = "customer" | "app" | "reuse" | "idle" | "hard";

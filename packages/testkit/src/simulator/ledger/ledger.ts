@@ -1,8 +1,8 @@
 import { addToken, createGrant, type Ending, endGrant, type Grant, type RefreshToken } from "./grant.ts";
-import { type GrantLife, lifeOf } from "./judgeToken.ts";
-import { type ProviderKind, providerKinds, type RulesByKind } from "./providerRules.ts";
+import { type GrantLife, lifeOf } from "./judge-token.ts";
+import { type ProviderKind, providerKinds, type RulesByKind } from "./provider-rules.ts";
 import type { Random } from "./random.ts";
-import { createTokenSeal, type TokenSeal } from "./tokenSeal.ts";
+import { createTokenSeal, type TokenSeal } from "./token-seal.ts";
 
 /** Every request ends as exactly one of these; `fault` is a reply that a switched-on fault replaced or cut off. */
 const outcomes = ["rotated", "renewed", "invalid_grant", "invalid_client", "error", "fault"] as const;

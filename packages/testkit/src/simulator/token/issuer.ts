@@ -1,4 +1,4 @@
-import type { ProviderKind } from "../ledger/providerRules.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
 
 /** Host names of the real providers. A request that carries one (an SDK behind a proxy) is served as that kind. */
 export const realHosts: ReadonlyMap<string, ProviderKind> = new Map([

@@ -1,11 +1,11 @@
 import { hash, randomUUID } from "node:crypto";
 import type { Grant, IssuedPair } from "../ledger/grant.ts";
-import { hardExpiresAt, idleExpiresAt } from "../ledger/judgeToken.ts";
+import { hardExpiresAt, idleExpiresAt } from "../ledger/judge-token.ts";
 import type { Ledger, Outcome } from "../ledger/ledger.ts";
-import type { ProviderKind } from "../ledger/providerRules.ts";
-import { grantUuid, renderAccessToken } from "./accessToken.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
+import { grantUuid, renderAccessToken } from "./access-token.ts";
 import { providerBase } from "./issuer.ts";
-import type { SigningKey } from "./signingKey.ts";
+import type { SigningKey } from "./signing-key.ts";
 
 /** An answer of the token endpoint, ready to be sent. */
 export interface TokenReply {

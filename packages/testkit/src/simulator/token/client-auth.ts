@@ -1,5 +1,5 @@
 import type { Client, Ledger } from "../ledger/ledger.ts";
-import type { ProviderKind } from "../ledger/providerRules.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
 
 /** How a request names its client. Several readings, because Basic credentials arrive encoded in two ways. */
 export interface Credentials {

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Ledger } from "./ledger/ledger.ts";
-import { type LedgerSnapshot, takeSnapshot } from "./ledger/ledgerSnapshot.ts";
+import { type LedgerSnapshot, takeSnapshot } from "./ledger/ledger-snapshot.ts";
 
 const writeEveryMs = 1000;
 

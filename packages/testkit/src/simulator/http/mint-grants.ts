@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import type { Grant } from "../ledger/grant.ts";
-import { hardExpiresAt } from "../ledger/judgeToken.ts";
-import { grantUuid, renderAccessToken } from "../token/accessToken.ts";
+import { hardExpiresAt } from "../ledger/judge-token.ts";
+import { grantUuid, renderAccessToken } from "../token/access-token.ts";
 import { providerBase } from "../token/issuer.ts";
 import { renderRefreshToken } from "../token/wire.ts";
-import type { MintedGrant, mintSchema } from "./controlSchemas.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
-import { tenantName } from "./xeroRoutes.ts";
+import type { MintedGrant, mintSchema } from "./control-schemas.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
+import { tenantName } from "./xero-routes.ts";
 
 /** Adds grants and returns them with their first token pair, ready for import. Throws if the client is unknown. */
 export function mintGrants(parts: SimulatorParts, asked: z.output<typeof mintSchema>): MintedGrant[] {

@@ -1,7 +1,7 @@
-import type { ProviderKind } from "../ledger/providerRules.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
 import type { Random } from "../ledger/random.ts";
-import { type FaultSpec, faultSpecSchema, isReplacing, type ParsedFaultSpec } from "./faultSpec.ts";
-import { HoldPoint } from "./holdPoint.ts";
+import { type FaultSpec, faultSpecSchema, isReplacing, type ParsedFaultSpec } from "./fault-spec.ts";
+import { HoldPoint } from "./hold-point.ts";
 
 export interface Fault {
   readonly id: string;

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ProviderKind } from "../ledger/providerRules.ts";
-import { answerTokenCall, closeTokenCall, openTokenCall } from "../token/tokenCall.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
+import { answerTokenCall, closeTokenCall, openTokenCall } from "../token/token-call.ts";
 import { replyHeaders } from "../token/wire.ts";
-import { sendReply } from "./sendReply.ts";
-import { serveWithFaults } from "./serveWithFaults.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import { sendReply } from "./send-reply.ts";
+import { serveWithFaults } from "./serve-with-faults.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 const maxBodyLength = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
-import { type Audit, auditLedger, checkToken, type TokenCheck } from "../ledger/auditLedger.ts";
-import { checkSchema } from "./controlSchemas.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import { type Audit, auditLedger, checkToken, type TokenCheck } from "../ledger/audit-ledger.ts";
+import { checkSchema } from "./control-schemas.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 export interface CheckAnswer {
   grants: Record<string, TokenCheck>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { providerKinds } from "../ledger/providerRules.ts";
+import { providerKinds } from "../ledger/provider-rules.ts";
 
 /** Whether the fault strikes before the refresh token is used or after, when a new one exists that nobody has seen. */
 const at = z.enum(["received", "rotated"]);

@@ -1,7 +1,7 @@
-import type { FaultBoard } from "../faults/faultBoard.ts";
+import type { FaultBoard } from "../faults/fault-board.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Random } from "../ledger/random.ts";
-import type { SigningKey } from "../token/signingKey.ts";
+import type { SigningKey } from "../token/signing-key.ts";
 
 /** What the HTTP side shares: the bookkeeping, the faults, the key, the clock (Unix milliseconds) and the dice. */
 export interface SimulatorParts {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
-import { countTokenCall, type TokenCall } from "../token/tokenCall.ts";
+import { countTokenCall, type TokenCall } from "../token/token-call.ts";
 import type { TokenReply } from "../token/wire.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** Counts the answer, then sends it. */
 export function sendReply(parts: SimulatorParts, call: TokenCall, res: ServerResponse, reply: TokenReply): void {

@@ -1,5 +1,5 @@
 import type { Ending, Grant, RefreshToken } from "./grant.ts";
-import type { ProviderRules } from "./providerRules.ts";
+import type { ProviderRules } from "./provider-rules.ts";
 
 /** What a refresh token is worth: `current` and `grace` are accepted, all else is refused. */
 export type Verdict = "current" | "grace" | "spent" | "revoked" | "idle" | "hard";

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
-import type { ProviderKind } from "../ledger/providerRules.ts";
-import { waitLatency } from "./serveWithFaults.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
+import { waitLatency } from "./serve-with-faults.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** Applies the faults switched on for discovery; true if one of them has answered (REPORTED at Xero: 403 in bursts). */
 export async function replyDiscoveryFault(

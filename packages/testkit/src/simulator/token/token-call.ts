@@ -1,10 +1,10 @@
 import type { Grant, RefreshToken } from "../ledger/grant.ts";
 import type { Client, Ledger, Outcome } from "../ledger/ledger.ts";
-import { presentToken } from "../ledger/presentToken.ts";
-import type { ProviderKind } from "../ledger/providerRules.ts";
-import { openAccessToken } from "./accessToken.ts";
-import { authenticate, type Credentials, claimedClient, readCredentials } from "./clientAuth.ts";
-import type { SigningKey } from "./signingKey.ts";
+import { presentToken } from "../ledger/present-token.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
+import { openAccessToken } from "./access-token.ts";
+import { authenticate, type Credentials, claimedClient, readCredentials } from "./client-auth.ts";
+import type { SigningKey } from "./signing-key.ts";
 import { renderError, renderGranted, type TokenReply } from "./wire.ts";
 
 /** What a token request consists of, apart from how it travelled. */

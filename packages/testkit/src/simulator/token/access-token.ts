@@ -1,7 +1,7 @@
 import type { Grant, IssuedPair } from "../ledger/grant.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { SealedToken } from "../ledger/tokenSeal.ts";
-import type { SigningKey } from "./signingKey.ts";
+import type { SealedToken } from "../ledger/token-seal.ts";
+import type { SigningKey } from "./signing-key.ts";
 
 /** Intuit's access tokens are encrypted JWTs of about a kilobyte: header, no key, nonce, content, tag. */
 const jweHeader = Buffer.from(JSON.stringify({ enc: "A128CBC-HS256", alg: "dir" })).toString("base64url");

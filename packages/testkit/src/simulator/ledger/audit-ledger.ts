@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { Ending, Grant } from "./grant.ts";
-import { hardExpiresAt, idleExpiresAt, isAccepted, judgeToken, type Verdict } from "./judgeToken.ts";
+import { hardExpiresAt, idleExpiresAt, isAccepted, judgeToken, type Verdict } from "./judge-token.ts";
 import { type Counters, type Ledger, sumCounters } from "./ledger.ts";
-import { type ProviderKind, providerKinds } from "./providerRules.ts";
+import { type ProviderKind, providerKinds } from "./provider-rules.ts";
 
 /** A refresh token that would be accepted now, named by fingerprint: the first 16 hex digits of its SHA-256. */
 export interface WorkingToken {

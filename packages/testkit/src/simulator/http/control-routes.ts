@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import type { Fault } from "../faults/faultBoard.ts";
-import { type FaultSpec, faultSpecSchema } from "../faults/faultSpec.ts";
-import type { RevokedGrant } from "../ledger/auditLedger.ts";
+import type { Fault } from "../faults/fault-board.ts";
+import { type FaultSpec, faultSpecSchema } from "../faults/fault-spec.ts";
+import type { RevokedGrant } from "../ledger/audit-ledger.ts";
 import type { Grant } from "../ledger/grant.ts";
 import type { Counters } from "../ledger/ledger.ts";
 import { isProviderKind } from "../ledger/ledger.ts";
-import { type ProviderKind, patchRules, rulesPatchSchema } from "../ledger/providerRules.ts";
+import { type ProviderKind, patchRules, rulesPatchSchema } from "../ledger/provider-rules.ts";
 import {
   mintSchema,
   registerSchema,
@@ -13,9 +13,9 @@ import {
   revokeSchema,
   trickleSchema,
   waitSchema,
-} from "./controlSchemas.ts";
-import { mintGrants } from "./mintGrants.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+} from "./control-schemas.ts";
+import { mintGrants } from "./mint-grants.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 import type { TrickleOfRevocations } from "./trickle.ts";
 
 /** A fault as the control endpoint shows it. */

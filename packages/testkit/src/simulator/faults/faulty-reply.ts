@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TokenReply } from "../token/wire.ts";
-import type { FaultEffect, ReplacingEffect } from "./faultSpec.ts";
+import type { FaultEffect, ReplacingEffect } from "./fault-spec.ts";
 
 /** Whether the effect strikes before the refresh token is used, which then stays what it was. */
 export function strikesBeforeUse(effect: ReplacingEffect): boolean {

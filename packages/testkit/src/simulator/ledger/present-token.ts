@@ -1,6 +1,6 @@
 import { addToken, endGrant, type Grant, type IssuedPair, type RefreshToken } from "./grant.ts";
-import { insideGrace, isAccepted, judgeToken, type Verdict } from "./judgeToken.ts";
-import type { ProviderRules } from "./providerRules.ts";
+import { insideGrace, isAccepted, judgeToken, type Verdict } from "./judge-token.ts";
+import type { ProviderRules } from "./provider-rules.ts";
 
 /** How many refresh tokens a grant keeps with all their times; older dead ones are only known to be spent. */
 const keptTokens = 64;

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { ProviderKind } from "../ledger/providerRules.ts";
-import { openAccessToken } from "../token/accessToken.ts";
-import { authenticate, readCredentials } from "../token/clientAuth.ts";
+import type { ProviderKind } from "../ledger/provider-rules.ts";
+import { openAccessToken } from "../token/access-token.ts";
+import { authenticate, readCredentials } from "../token/client-auth.ts";
 import { replyHeaders } from "../token/wire.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** RFC 7009: a form with `token`, client authentication as at the token endpoint, 200 for an unknown token too. */
 export function revokeByForm(

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { providerBase } from "../token/issuer.ts";
-import { replyDiscoveryFault } from "./discoveryFault.ts";
-import { revokeByForm } from "./revokeByForm.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import { replyDiscoveryFault } from "./discovery-fault.ts";
+import { revokeByForm } from "./revoke-by-form.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** The generic provider beside its token endpoint: RFC 8414 metadata and RFC 7009 revocation. */
 export function addStrictRoutes(app: FastifyInstance, parts: SimulatorParts): void {

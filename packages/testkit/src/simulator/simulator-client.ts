@@ -1,9 +1,9 @@
-import type { FaultSpec } from "./faults/faultSpec.ts";
-import type { CheckAnswer } from "./http/auditRoutes.ts";
-import type { FaultView, Stats } from "./http/controlRoutes.ts";
-import type { MintedGrant, MintOptions, Registration, Revocation } from "./http/controlSchemas.ts";
-import type { Audit, GrantAudit, RevokedGrant } from "./ledger/auditLedger.ts";
-import type { ProviderKind, ProviderRules, RulesByKind, RulesPatch } from "./ledger/providerRules.ts";
+import type { FaultSpec } from "./faults/fault-spec.ts";
+import type { CheckAnswer } from "./http/audit-routes.ts";
+import type { FaultView, Stats } from "./http/control-routes.ts";
+import type { MintedGrant, MintOptions, Registration, Revocation } from "./http/control-schemas.ts";
+import type { Audit, GrantAudit, RevokedGrant } from "./ledger/audit-ledger.ts";
+import type { ProviderKind, ProviderRules, RulesByKind, RulesPatch } from "./ledger/provider-rules.ts";
 
 /** Grants per request: the answer stays at a few megabytes, and the token endpoint is not kept waiting for it. */
 const batchSize = 2_000;

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import type { Grant } from "../ledger/grant.ts";
-import { grantUuid, openAccessToken } from "../token/accessToken.ts";
+import { grantUuid, openAccessToken } from "../token/access-token.ts";
 import { providerBase } from "../token/issuer.ts";
-import { replyDiscoveryFault } from "./discoveryFault.ts";
-import { revokeByForm } from "./revokeByForm.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import { replyDiscoveryFault } from "./discovery-fault.ts";
+import { revokeByForm } from "./revoke-by-form.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** Xero beside its token endpoint: discovery, keys, revocation, and the connections of the API. */
 export function addXeroRoutes(app: FastifyInstance, parts: SimulatorParts): void {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { providerKinds } from "../ledger/providerRules.ts";
+import { providerKinds } from "../ledger/provider-rules.ts";
 
 /** The longest that a long poll may take: below the idle timeouts of common HTTP clients. */
 const maxWaitMs = 120_000;

@@ -3,23 +3,23 @@ import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
-import { explainError } from "./explainError.ts";
-import { FaultBoard } from "./faults/faultBoard.ts";
-import { addAuditRoutes } from "./http/auditRoutes.ts";
-import { addControlRoutes } from "./http/controlRoutes.ts";
-import { addQuickbooksRoutes } from "./http/quickbooksRoutes.ts";
-import type { SimulatorParts } from "./http/simulatorParts.ts";
-import { addStrictRoutes } from "./http/strictRoutes.ts";
-import { serveToken } from "./http/tokenEndpoint.ts";
+import { explainError } from "./explain-error.ts";
+import { FaultBoard } from "./faults/fault-board.ts";
+import { addAuditRoutes } from "./http/audit-routes.ts";
+import { addControlRoutes } from "./http/control-routes.ts";
+import { addQuickbooksRoutes } from "./http/quickbooks-routes.ts";
+import type { SimulatorParts } from "./http/simulator-parts.ts";
+import { addStrictRoutes } from "./http/strict-routes.ts";
+import { serveToken } from "./http/token-endpoint.ts";
 import { TrickleOfRevocations } from "./http/trickle.ts";
-import { addXeroRoutes } from "./http/xeroRoutes.ts";
+import { addXeroRoutes } from "./http/xero-routes.ts";
 import { Ledger } from "./ledger/ledger.ts";
-import { restoreLedger } from "./ledger/ledgerSnapshot.ts";
-import { type ProviderKind, providerKinds, type RulesByKindPatch, startingRules } from "./ledger/providerRules.ts";
+import { restoreLedger } from "./ledger/ledger-snapshot.ts";
+import { type ProviderKind, providerKinds, type RulesByKindPatch, startingRules } from "./ledger/provider-rules.ts";
 import { seededRandom } from "./ledger/random.ts";
-import { loadState, StateWriter } from "./stateFile.ts";
+import { loadState, StateWriter } from "./state-file.ts";
 import { realHosts } from "./token/issuer.ts";
-import { createSigningKey } from "./token/signingKey.ts";
+import { createSigningKey } from "./token/signing-key.ts";
 
 export interface SimulatorOptions {
   /** 0, the default, takes any free port. */

@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Fault } from "../faults/faultBoard.ts";
-import { type FaultEffect, isReplacing } from "../faults/faultSpec.ts";
-import { editReply, sendFaultyReply, strikesBeforeUse } from "../faults/faultyReply.ts";
+import type { Fault } from "../faults/fault-board.ts";
+import { type FaultEffect, isReplacing } from "../faults/fault-spec.ts";
+import { editReply, sendFaultyReply, strikesBeforeUse } from "../faults/faulty-reply.ts";
 import type { Random } from "../ledger/random.ts";
-import { answerTokenCall, countTokenCall, type TokenCall } from "../token/tokenCall.ts";
-import { sendReply } from "./sendReply.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import { answerTokenCall, countTokenCall, type TokenCall } from "../token/token-call.ts";
+import { sendReply } from "./send-reply.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /**
  * Serves one token request with the faults that strike it, in this order: latency, holds at `received`, a fault that

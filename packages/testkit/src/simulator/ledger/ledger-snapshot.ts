@@ -1,7 +1,7 @@
 import type { Grant, RefreshToken } from "./grant.ts";
 import { type Client, type Counters, Ledger } from "./ledger.ts";
-import type { ProviderKind, RulesByKind } from "./providerRules.ts";
-import { createTokenSeal } from "./tokenSeal.ts";
+import type { ProviderKind, RulesByKind } from "./provider-rules.ts";
+import { createTokenSeal } from "./token-seal.ts";
 
 /** A ledger as JSON. Rules are not part of it: they belong to the process that runs. */
 export interface LedgerSnapshot {

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { providerBase } from "../token/issuer.ts";
 import { replyHeaders } from "../token/wire.ts";
-import { replyDiscoveryFault } from "./discoveryFault.ts";
-import { revokeAs } from "./revokeByForm.ts";
-import type { SimulatorParts } from "./simulatorParts.ts";
+import { replyDiscoveryFault } from "./discovery-fault.ts";
+import { revokeAs } from "./revoke-by-form.ts";
+import type { SimulatorParts } from "./simulator-parts.ts";
 
 /** Intuit beside its token endpoint: both discovery documents, keys, and the revocation that speaks JSON. */
 export function addQuickbooksRoutes(app: FastifyInstance, parts: SimulatorParts): void {
