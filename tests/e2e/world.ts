@@ -9,6 +9,7 @@ import {
   type Simulator,
   SimulatorClient,
   startSimulator,
+  withClient,
 } from "@evergrant/testkit";
 import { inject } from "vitest";
 import { admin, type Env } from "./process.ts";
@@ -29,8 +30,10 @@ export interface World {
     provider?: string;
     descriptor: object;
   }): Promise<void>;
-  /** Mints grants and imports them by the operator's command. */
-  connect(appId: string, count: number, idPrefix: string): Promise<MintedGrant[]>;
+  /** Mints grants and imports them by the operator's command; `line` replaces fields of each line. */
+  connect(appId: string, count: number, idPrefix: string, line?: object): Promise<MintedGrant[]>;
+  /** Makes a connection's last refresh so much older. */
+  age(connectionId: string, ms: number): Promise<void>;
   /** Brings a database that is not the test's own up to date. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -85,11 +88,18 @@ export async function createWorld(options: {
       writeFileSync(file, JSON.stringify({ tokenUrl: simulator.tokenUrls[kind], ...descriptor }));
       await run(["app", "add", id, "--provider", providerName, "--client-id", id, "--descriptor", file], `${secret}\n`);
     },
-    async connect(appId, count, idPrefix) {
+    async connect(appId, count, idPrefix, line = {}) {
       const grants = await provider.mint({ clientId: appId, count, idPrefix });
-      await run(["connection", "import", "-"], grants.map((grant) => importLine(appId, grant)).join("\n"));
+      await run(["connection", "import", "-"], grants.map((grant) => importLine(appId, grant, line)).join("\n"));
       return grants;
     },
+    age: (connectionId, ms) =>
+      withClient(database.url, async (client) => {
+        await client.query(
+          "UPDATE connection SET last_refreshed_at = last_refreshed_at - $2 * interval '1 ms' WHERE id = $1",
+          [connectionId, ms],
+        );
+      }),
     migrate: () => run(["migrate"]),
     async close() {
       await simulator.close();
@@ -99,7 +109,7 @@ export async function createWorld(options: {
   };
 }
 
-function importLine(appId: string, grant: MintedGrant): string {
+function importLine(appId: string, grant: MintedGrant, line: object): string {
   const { id, customer, refreshToken, accessToken, accessTokenExpiresAt, refreshTokenExpiresAt, tenants } = grant;
   return JSON.stringify({
     id,
@@ -110,5 +120,6 @@ function importLine(appId: string, grant: MintedGrant): string {
     accessTokenExpiresAt,
     ...(refreshTokenExpiresAt === null ? {} : { refreshTokenExpiresAt }),
     tenants,
+    ...line,
   });
 }

