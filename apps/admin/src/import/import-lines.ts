@@ -32,7 +32,7 @@ export async function* importLines(
     batch.push(checkLine(line));
     characters += "text" in line ? line.text.length : 0;
     if (batch.length < BATCH_LINES && characters < BATCH_CHARACTERS) continue;
-    const kept = await storeBatch(batch, store); yield kept; (globalThis as any).kept = [...((globalThis as any).kept ?? []), { kept, batch }];
+    yield await storeBatch(batch, store);
     batch = [];
     characters = 0;
   }
