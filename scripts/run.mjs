@@ -15,6 +15,8 @@ const env = {
   TURBO_NO_UPDATE_NOTIFIER: "1",
 };
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+
 const node = (file, ...args) => [process.execPath, [join(root, file), ...args]];
 const tool = (name, ...args) => [join(bin, name), args];
 
@@ -122,17 +124,16 @@ function finish(what, result) {
   stop(`The ${what} failed${result.error ? `: ${result.error.message}` : ""}.`, 1);
 }
 
-/** The child hears Ctrl-C by itself; a signal sent to this process alone is passed on. */
-function run([file, childArgs]) {
+/** Signals are passed on. A child that also heard Ctrl-C by itself is told twice, which changes nothing. */
+function run(step) {
   return new Promise((resolve) => {
-    const [program, programArgs] = asRootInClosedFolder([file, childArgs]);
+    const [program, programArgs] = asRootInClosedFolder(step);
     const child = spawn(program, programArgs, { cwd: root, env: { ...process.env, ...env }, stdio: "inherit" });
-    process.on("SIGINT", () => {});
-    const pass = () => child.kill("SIGTERM");
-    process.on("SIGTERM", pass);
+    const pass = (signal) => child.kill(signal);
+    for (const signal of SIGNALS) process.on(signal, pass);
     child.on("error", (error) => stop(error.message, 1));
     child.on("exit", (code, signal) => {
-      process.off("SIGTERM", pass);
+      for (const name of SIGNALS) process.off(name, pass);
       resolve(code ?? (signal === "SIGINT" ? 130 : 1));
     });
   });

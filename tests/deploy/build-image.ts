@@ -126,8 +126,8 @@ function copy(instruction: Copy, stage: Stage, stages: ReadonlyMap<string, Stage
   }
 }
 
-/** What .dockerignore lets through. A folder is entered if anything below it is let through. */
-function contextFilter(context: string): (path: string) => boolean {
+/** What the .dockerignore of a folder lets through, by path. A folder is entered if anything below it is let through. */
+export function contextFilter(context: string): (path: string) => boolean {
   const text = readFileSync(join(context, ".dockerignore"), "utf8");
   const rules = dockerignore.default().add(text);
   const exceptions = text.split("\n").flatMap((line) => (line.startsWith("!") ? [line.slice(1)] : []));

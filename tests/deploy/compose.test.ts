@@ -58,9 +58,18 @@ describe.each(ours)("%s", (name, app) => {
     expect(existsSync(join(root, file.replace("dist", "src").replace(".js", ".ts")))).toBe(true);
   });
 
-  test("is built from the Dockerfile, and any number of it may run", () => {
-    expect(service).toMatchObject({ image: "evergrant", build: "." });
+  test("runs the image of this project, never one of that name from elsewhere, and as often as wanted", () => {
+    expect(service).toMatchObject({ image: "evergrant", pull_policy: "never" });
     expect(service.container_name).toBeUndefined();
+  });
+
+  test("finds the image built, by the one service that builds it", () => {
+    if (name === "migrate") expect(service.build).toBe(".");
+    else
+      expect([service.build, Object.keys(service.depends_on ?? {})]).toEqual([
+        undefined,
+        expect.arrayContaining(["migrate"]),
+      ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -11,11 +12,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createTestDatabase, type TestDatabase } from "@evergrant/testkit";
 import getPort from "get-port";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
-import { type BuiltImage, buildImage } from "./build-image.ts";
+import { type BuiltImage, buildImage, contextFilter } from "./build-image.ts";
 import { environmentOf, serviceOf } from "./compose.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -30,6 +31,7 @@ type Env = Readonly<Record<string, string>>;
 
 const scratch = mkdtempSync(join(tmpdir(), "evergrant-image-"));
 const keyRing = join(scratch, "key-ring");
+const namespace = `image-${randomBytes(4).toString("hex")}`;
 const started = new Set<ChildProcess>();
 let image: BuiltImage;
 let database: TestDatabase;
@@ -82,6 +84,13 @@ test("the image holds no package that only development needs", () => {
   expect(held).toContain("bullmq");
 });
 
+test("no secret and no state of this folder gets into the build", () => {
+  const isSent = contextFilter(root);
+  const kept = [".env", "key-ring", ".evergrant/start/key-ring", "apps/worker/.env", "secrets/key-ring", ".git/config"];
+  expect(kept.filter((path) => isSent(join(root, path)))).toEqual([]);
+  expect(isSent(join(root, "apps/worker/src/main.ts"))).toBe(true);
+});
+
 test("the image has every migration", () => {
   const names = (folder: string) => readdirSync(folder, { recursive: true }).sort();
   expect(names(image.path("prisma/migrations"))).toEqual(names(join(root, "prisma/migrations")));
@@ -132,10 +141,12 @@ test.each(apps)(
 
 /** What docker-compose.yml gives a service, with the addresses of this machine. */
 function environment(name: Service): Env {
-  const env = environmentOf(serviceOf(name), { POSTGRES_PASSWORD: "unused", EVERGRANT_LOG_PRETTY: "false" });
+  const given = { POSTGRES_PASSWORD: "unused", EVERGRANT_LOG_PRETTY: "false", EVERGRANT_QUEUE_NAMESPACE: namespace };
+  const env = environmentOf(serviceOf(name), given);
   const here = {
     DATABASE_URL: database.url,
-    REDIS_URL: redisUrl(),
+    // Without Redis nothing, which is as if it was not set: the queues are in PostgreSQL then.
+    REDIS_URL: inject("redisUrl") ?? "",
     EVERGRANT_KEY_RING_FILE: keyRing,
     EVERGRANT_HOST: "127.0.0.1",
   };
@@ -147,27 +158,27 @@ function portVariable(app: (typeof apps)[number]): string {
   return `EVERGRANT_${app.toUpperCase()}_PORT`;
 }
 
-/** A database of Redis that no other suite uses; without Redis nothing, which is as if not set. */
-function redisUrl(): string {
-  const given = inject("redisUrl");
-  if (given === null) return "";
-  const url = new URL(given);
-  url.pathname = "/9";
-  return url.href;
-}
-
-/** Starts a command of the image in its working directory, as its user where this process may choose. */
+/** Starts a command of the image in its working directory, as the image's user where that is possible. */
 function launch(command: readonly string[], env: Env): { child: ChildProcess; output: () => string } {
   const [file = "", ...args] = command;
-  const [uid, gid] = image.user.split(":").map(Number);
-  const user = process.getuid?.() === 0 && uid !== undefined && gid !== undefined ? { uid, gid } : {};
-  const child = spawn(file, args, { cwd: image.path("."), env, stdio: ["ignore", "pipe", "pipe"], ...user });
+  const child = spawn(file, args, { cwd: image.path("."), env, stdio: ["ignore", "pipe", "pipe"], ...imageUser() });
   let text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (part: string) => (text += part));
   started.add(child);
   child.once("exit", () => started.delete(child));
   return { child, output: () => text };
+}
+
+/** Root alone may choose, and the user it chooses must get at Node, which may be installed in root's own folder. */
+function imageUser(): { uid?: number; gid?: number } {
+  const [uid, gid] = image.user.split(":").map(Number);
+  if (process.getuid?.() !== 0 || !isOpenToAll(process.execPath) || uid === undefined || gid === undefined) return {};
+  return { uid, gid };
+}
+
+function isOpenToAll(path: string): boolean {
+  return (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpenToAll(dirname(path)));
 }
 
 async function runToEnd(command: readonly string[], env: Env): Promise<{ code: number | null; output: string }> {

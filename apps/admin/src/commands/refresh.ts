@@ -91,7 +91,7 @@ async function waitForAll(
   const open = new Map(tickets.filter((ticket) => ticket.since !== null).map((ticket) => [ticket.id, ticket]));
   let failures = reportAll(refused, printer);
   for await (const answer of awaitOutcomes(source, [...open.values()], { timeoutMs })) {
-    if (!reportAnswer(printer, answer)) failures += 1;
+    if (!reportAnswer(printer, open.get(answer.id), answer)) failures += 1;
     open.delete(answer.id);
   }
   for (const ticket of open.values()) reportTimeout(printer, ticket, timeoutMs);

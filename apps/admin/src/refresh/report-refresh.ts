@@ -18,11 +18,12 @@ export function reportTicket(printer: Printer, { id, appId, verdict, since }: Re
 }
 
 /** An outcome that was waited for. @returns whether it was a success */
-export function reportAnswer(printer: Printer, answer: RefreshAnswer): boolean {
+export function reportAnswer(printer: Printer, ticket: RefreshTicket | undefined, answer: RefreshAnswer): boolean {
   const succeeded = answer.outcome === "rotated" || answer.outcome === "renewed";
   const words = describeAnswer(answer, Date.now());
-  printer.json(answer);
-  printer.line(`${answer.id}  ${succeeded ? printer.colors.green(words) : printer.colors.red(words)}`);
+  const { id, ...outcome } = answer;
+  printer.json({ id, app: ticket?.appId, verdict: ticket?.verdict, ...outcome });
+  printer.line(`${id}  ${succeeded ? printer.colors.green(words) : printer.colors.red(words)}`);
   return succeeded;
 }
 

@@ -55,6 +55,8 @@ describe("refresh --wait", () => {
     expect(answer.json).toEqual([
       {
         id: "a",
+        app: "xero-prod",
+        verdict: "due",
         outcome: "rotated",
         reason: null,
         status: null,
