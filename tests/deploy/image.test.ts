@@ -40,7 +40,7 @@ beforeAll(async () => {
   // The image's user must get in.
   chmodSync(scratch, 0o755);
   // Only what was built from these very sources before comes out of the cache.
-  const buildEnv = { npm_config_prefer_offline: "true", TURBO_CACHE_DIR: join(root, ".turbo", "cache") };
+  const buildEnv = { ...wayOut(), npm_config_prefer_offline: "true", TURBO_CACHE_DIR: join(root, ".turbo", "cache") };
   image = buildImage({ context: root, into: scratch, buildEnv });
   database = await createTestDatabase({ migrated: false });
 }, 180_000);
@@ -138,6 +138,17 @@ test.each(apps)(
     expect(await runToEnd(image.healthcheck, env)).toMatchObject({ code: 1 });
   },
 );
+
+/** How this machine reaches its package registry, and where it keeps what it fetched. */
+function wayOut(): Record<string, string> {
+  const isOne =
+    /^(https?_proxy|no_proxy|node_extra_ca_certs|npm_config_(registry|cache|store_dir)|xdg_\w+|pnpm_home)$/i;
+  // biome-ignore lint/style/noProcessEnv: handed on to the build, not read
+  const entries = Object.entries(process.env).flatMap(([name, value]) =>
+    isOne.test(name) && value ? [[name, value]] : [],
+  );
+  return Object.fromEntries(entries);
+}
 
 /** What docker-compose.yml gives a service, with the addresses of this machine. */
 function environment(name: Service): Env {
