@@ -143,7 +143,6 @@ test.each(apps)(
 function wayOut(): Record<string, string> {
   const isOne =
     /^(https?_proxy|no_proxy|node_extra_ca_certs|npm_config_(registry|cache|store_dir)|xdg_\w+|pnpm_home)$/i;
-  // biome-ignore lint/style/noProcessEnv: handed on to the build, not read
   const entries = Object.entries(process.env).flatMap(([name, value]) =>
     isOne.test(name) && value ? [[name, value]] : [],
   );

@@ -1,19 +1,22 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startEmbeddedPostgres, startRedisServer } from "@evergrant/testkit";
+import { type FaultSpec, startEmbeddedPostgres, startRedisServer } from "@evergrant/testkit";
 import getPort from "get-port";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { start, stopAll, until } from "./process.ts";
 import { createWorld, type World } from "./world.ts";
 
-const RULES = { xero: { accessTokenTtlMs: 4_000, graceMs: 600_000 } };
+/** At a provider without a grace window and with reuse detection a spent token, presented once, ends the grant. */
+const RULES = { strict: { accessTokenTtlMs: 4_000 } };
 const DESCRIPTOR = {
   lifetimes: { accessTokenMs: 4_000 },
-  graceMs: 600_000,
   schedule: { leadMs: 2_000, jitterMs: 500 },
   retry: { firstMs: 300, maxMs: 1_000 },
 };
+
+/** So that there are always requests under way when something goes away. */
+const SLOW: FaultSpec = { effect: { type: "latency", ms: [200, 1_500] } };
 
 let world: World;
 const cleanUps: (() => unknown)[] = [];
@@ -27,8 +30,9 @@ describe.runIf(inject("redisUrl") !== null)("Redis", () => {
   test("that is not there yet, goes away and comes back empty costs lateness and nothing else", async () => {
     const port = await getPort({ host: "127.0.0.1" });
     world = await createWorld({ redis: false, rules: RULES, env: { REDIS_URL: `redis://127.0.0.1:${port}` } });
-    await world.addApp({ id: "xero-redis", kind: "xero", descriptor: DESCRIPTOR });
-    await world.connect("xero-redis", 30, "xero");
+    await world.addApp({ id: "books-redis", kind: "strict", provider: "books", descriptor: DESCRIPTOR });
+    await world.provider.setFault(SLOW);
+    await world.connect("books-redis", 30, "books");
     const processes = [await start("scheduler", world.env), await start("worker", world.keyEnv)];
 
     const redis = await startRedisServer({ port });
@@ -53,8 +57,9 @@ test("PostgreSQL that is not there yet, goes away and comes back costs lateness 
   cleanUps.push(() => postgres.stop());
   world = await createWorld({ redis: false, rules: RULES, databaseUrl: new URL("/evergrant", postgres.url).href });
   await world.migrate();
-  await world.addApp({ id: "xero-postgres", kind: "xero", descriptor: DESCRIPTOR });
-  await world.connect("xero-postgres", 30, "xero");
+  await world.addApp({ id: "books-postgres", kind: "strict", provider: "books", descriptor: DESCRIPTOR });
+  await world.provider.setFault(SLOW);
+  await world.connect("books-postgres", 30, "books");
   await postgres.stop();
 
   const waiting = Promise.all([start("scheduler", world.env), start("worker", world.keyEnv)]);
@@ -62,11 +67,20 @@ test("PostgreSQL that is not there yet, goes away and comes back costs lateness 
   const processes = await waiting;
   await refreshedAgain("after PostgreSQL came up");
   await postgres.stop();
+  // Longer than a lease: what was under way when it went can neither renew nor settle until it is back.
   await until("the worker says that it is not ready", async () => !(await isReady(processes[1]?.url)));
+  await outlast(LEASE_MS);
   postgres = await boot();
   await refreshedAgain("after PostgreSQL came back");
   await unharmed(processes.length);
 });
+
+const LEASE_MS = 5_000;
+
+async function outlast(ms: number): Promise<void> {
+  const end = Date.now() + ms;
+  await until("the time is over", () => Date.now() > end, ms + 5_000);
+}
 
 /** Every grant is asked for twice more from here on: the second time nothing is left of the trouble. */
 async function refreshedAgain(when: string): Promise<void> {
@@ -80,7 +94,7 @@ async function unharmed(processes: number): Promise<void> {
   expect(await world.provider.audit()).toMatchObject({
     alive: 30,
     overlaps: 0,
-    spentPresented: { outsideGrace: 0 },
+    spentPresented: { insideGrace: 0, outsideGrace: 0 },
     invalidGrantAnswers: 0,
   });
   expect(processes).toBe(2);

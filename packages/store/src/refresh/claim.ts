@@ -26,6 +26,10 @@ export interface Claim {
  * back is the latest generation even when another settle committed after this statement began. Rows
  * that someone else holds are passed over: whoever holds them is about to change them.
  *
+ * While the database was away no lease could be renewed and no answer settled. So a lease from before
+ * its restart counts as alive until the holder has had the time of a lease to come back with its answer;
+ * taken over at once, the spent token would be presented again.
+ *
  * After a crash of the holder the intent stays until its lease ends; the next claim then takes it
  * over and reports `unsettledSince`.
  *
@@ -65,6 +69,8 @@ function claimStatement(connectionIds: readonly string[], holder: string, leaseM
         SET intent_id = excluded.intent_id, generation = excluded.generation, fingerprint = excluded.fingerprint,
             holder = excluded.holder, claimed_at = excluded.claimed_at, lease_expires_at = excluded.lease_expires_at
         WHERE i.lease_expires_at < clock_timestamp()
+          AND (i.claimed_at > pg_postmaster_start_time()
+               OR pg_postmaster_start_time() < clock_timestamp() - ${leaseMs}::int * interval '1 millisecond')
       RETURNING connection_id, intent_id, claimed_at, first_claimed_at
     )
     SELECT e.*, i.intent_id::text, i.claimed_at, i.first_claimed_at

@@ -60,8 +60,18 @@ describe("a claim", () => {
     await killLeases(store);
     const [taken] = await claimAll(["a"], "two");
     expect(taken?.intentId).not.toBe(lost?.intentId);
-    expect(taken?.unsettledSince).toBe((lost?.claimedAt ?? 0) - 60_000);
+    expect(taken?.unsettledSince).toBe((lost?.claimedAt ?? 0) - 10);
     expect(taken?.connection.unknownSince).toBe(taken?.unsettledSince);
+  });
+
+  test("from before a restart of the database is left to its holder for the time of a lease", async () => {
+    await connect("a");
+    await claimAll(["a"]);
+    await killLeases(store);
+    await store.prisma.$executeRaw`UPDATE refresh_intent SET claimed_at = pg_postmaster_start_time() - interval '1 s'`;
+    // This server has been up for less than an hour, and for more than a millisecond.
+    expect(await claim(store, ["a"], { holder: "two", leaseMs: 3_600_000 })).toEqual([]);
+    expect(await claim(store, ["a"], { holder: "two", leaseMs: 1 })).toHaveLength(1);
   });
 
   test("that began before another's settle committed brings what that one stored, not what it saw at first", async () => {
