@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { UserError } from "@evergrant/runtime";
+import { UserError } from "@evergrant/runtime/command";
 import type { Io } from "./io.ts";
 
 /**

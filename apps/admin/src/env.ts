@@ -1,4 +1,4 @@
-import { envShape, readEnv } from "@evergrant/runtime";
+import { envShape, readEnv } from "@evergrant/runtime/command";
 import type { Io } from "./io.ts";
 
 export type AdminEnv = ReturnType<typeof readAdminEnv>;
@@ -10,9 +10,7 @@ export type AdminEnv = ReturnType<typeof readAdminEnv>;
  * @throws ConfigurationError with a line for every fault
  */
 export function readAdminEnv(io: Pick<Io, "env">) {
-  // The client secret of one command is no setting: it is read where it is wanted, and by nobody else.
-  const { EVERGRANT_CLIENT_SECRET: _, ...env } = io.env;
-  return readEnv({ app: "admin", shape: envShape("admin"), env });
+  return readEnv({ app: "admin", shape: envShape("admin"), env: io.env });
 }
 
 /** The environment of this process; everything else gets it handed in. */

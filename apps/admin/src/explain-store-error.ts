@@ -1,4 +1,4 @@
-import { exitCodes, UserError } from "@evergrant/runtime";
+import { exitCodes, UserError } from "@evergrant/runtime/command";
 import { describeStoreError, isTransient, NotMigratedError } from "@evergrant/store";
 
 const OUTDATED = "the database is not up to date; run: evergrant migrate";

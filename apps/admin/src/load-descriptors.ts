@@ -1,6 +1,6 @@
 import type { ProviderDescriptor } from "@evergrant/core";
 import { DescriptorError, resolveDescriptor } from "@evergrant/providers";
-import { UserError } from "@evergrant/runtime";
+import { UserError } from "@evergrant/runtime/command";
 import { listApps, type Store } from "@evergrant/store";
 
 /**

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from "node:v8";
-import { runApp } from "@evergrant/runtime";
+import { runApp } from "@evergrant/runtime/command";
 import { processEnv } from "./env.ts";
 import { runProgram } from "./program.ts";
 

@@ -1,4 +1,4 @@
-import { readKeyRingText, UserError } from "@evergrant/runtime";
+import { readKeyRingText, UserError } from "@evergrant/runtime/command";
 import type { Store } from "@evergrant/store";
 import { openVault, parseKeyRing, SecretError, type TokenVault } from "@evergrant/store/secrets";
 import type { AdminEnv } from "./env.ts";

@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes, UserError, version } from "@evergrant/runtime";
+import { type ExitCode, exitCodes, UserError, version } from "@evergrant/runtime/command";
 import { Command, CommanderError } from "commander";
 import type { Io } from "./io.ts";
 

@@ -67,6 +67,12 @@ export const knownVariables = {
     description: "Path of a file that holds the key ring, in place of EVERGRANT_KEY_RING",
     schema: envValue.text(),
   },
+  EVERGRANT_CLIENT_SECRET: {
+    apps: ["admin"],
+    description: "The client secret for `app add` and `app set-secret`, in place of a file or standard input",
+    secret: true,
+    schema: envValue.text(),
+  },
   EVERGRANT_DATABASE_POOL: {
     apps: everyApp,
     description: "Database connections of one process, at most",

@@ -1,4 +1,3 @@
-import { createLogger } from "./create-logger.ts";
 import { type ExitCode, exitCodes, UserError } from "./user-error.ts";
 import { scrubText } from "./without-secrets.ts";
 
@@ -35,9 +34,11 @@ export async function runApp(options: {
     faults = process,
   } = options;
 
-  const fail = (error: unknown) => {
+  const fail = async (error: unknown) => {
     const explained = error instanceof UserError ? error : explain?.(error);
     if (explained === undefined) {
+      // Loaded when there is something to log: a command that does its work never needs it.
+      const { createLogger } = await import("./create-logger.ts");
       createLogger({ app: name, level: "fatal", destination: stderr }).fatal(
         { err: error },
         "ended by an unexpected error",
@@ -50,7 +51,7 @@ export async function runApp(options: {
 
   for (const event of ["uncaughtException", "unhandledRejection"]) {
     faults.on(event, (error) => {
-      if (faults.listenerCount(event) === 1) fail(error);
+      if (faults.listenerCount(event) === 1) void fail(error);
     });
   }
 
@@ -58,6 +59,6 @@ export async function runApp(options: {
     const code = await main();
     if (code !== undefined) exit(code);
   } catch (error) {
-    fail(error);
+    await fail(error);
   }
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { ProviderDescriptor } from "@evergrant/core";
 import { DescriptorError, parseDescriptorFile, resolveDescriptor } from "@evergrant/providers";
-import { type ExitCode, exitCodes, UserError } from "@evergrant/runtime";
+import { type ExitCode, exitCodes, UserError } from "@evergrant/runtime/command";
 import { addApp, ENVIRONMENTS, type Environment } from "@evergrant/store";
 import { type Command, Option } from "commander";
 import type { Io } from "../io.ts";

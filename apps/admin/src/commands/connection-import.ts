@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes } from "@evergrant/runtime";
+import { type ExitCode, exitCodes } from "@evergrant/runtime/command";
 import { type ConnectionToImport, type ImportResult, importConnections } from "@evergrant/store";
 import type { Command } from "commander";
 import { importLines } from "../import/import-lines.ts";

@@ -1,5 +1,5 @@
 import { CONNECTION_STATES, type ConnectionState } from "@evergrant/core";
-import { type ExitCode, exitCodes } from "@evergrant/runtime";
+import { type ExitCode, exitCodes } from "@evergrant/runtime/command";
 import { type ConnectionSummary, listConnections } from "@evergrant/store";
 import { type Command, Option } from "commander";
 import type { Io } from "../io.ts";

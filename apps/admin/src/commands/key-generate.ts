@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes, UserError } from "@evergrant/runtime";
+import { type ExitCode, exitCodes, UserError } from "@evergrant/runtime/command";
 import { generateKey, SecretError } from "@evergrant/store/secrets";
 import type { Command } from "commander";
 import type { Io } from "../io.ts";

@@ -1,5 +1,5 @@
 import { createQueueBackend } from "@evergrant/queue";
-import { type ExitCode, exitCodes, UserError } from "@evergrant/runtime";
+import { type ExitCode, exitCodes, UserError } from "@evergrant/runtime/command";
 import { migrate } from "@evergrant/store";
 import type { Command } from "commander";
 import { readAdminEnv } from "../env.ts";

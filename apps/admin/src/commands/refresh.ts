@@ -1,6 +1,6 @@
 import { CONNECTION_STATES, type ConnectionState } from "@evergrant/core";
-import { type ExitCode, exitCodes } from "@evergrant/runtime";
-import { awaitOutcomes, FRESH_ENOUGH_MS, type RefreshTicket, requestRefresh } from "@evergrant/store";
+import { type ExitCode, exitCodes } from "@evergrant/runtime/command";
+import { awaitOutcomes, FRESH_ENOUGH_MS, type RefreshTicket, requestRefresh } from "@evergrant/store/requests";
 import { type Command, Option } from "commander";
 import { readAdminEnv } from "../env.ts";
 import type { Io } from "../io.ts";

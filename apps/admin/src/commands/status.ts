@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes } from "@evergrant/runtime";
+import { type ExitCode, exitCodes } from "@evergrant/runtime/command";
 import { readStatusReport } from "@evergrant/store";
 import type { Command } from "commander";
 import type { Io } from "../io.ts";

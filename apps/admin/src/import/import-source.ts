@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { UserError } from "@evergrant/runtime";
+import { UserError } from "@evergrant/runtime/command";
 import type { Io } from "../io.ts";
 
 /** Where an import comes from. */

@@ -1,4 +1,4 @@
-import type { RefreshAnswer } from "@evergrant/store";
+import type { RefreshAnswer } from "@evergrant/store/requests";
 import { moment, when } from "./when.ts";
 
 /** How a refresh ended, and what it means for whoever asked. Times are epoch ms. */

@@ -1,5 +1,5 @@
-import { UserError } from "@evergrant/runtime";
-import { type ConnectionFilter, countConnections, listConnections } from "@evergrant/store";
+import { UserError } from "@evergrant/runtime/command";
+import { type ConnectionFilter, countConnections, listConnections } from "@evergrant/store/requests";
 import { confirm } from "../confirm.ts";
 import type { Io } from "../io.ts";
 import type { RefreshSource } from "./open-source.ts";

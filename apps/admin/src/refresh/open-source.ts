@@ -1,10 +1,10 @@
-import { openStore, type Store } from "@evergrant/store";
+import { type OpenQuerySource, openQuerySource } from "@evergrant/store/requests";
 import type { AdminEnv } from "../env.ts";
 
 /** Where refreshes are asked for. */
-export type RefreshSource = Pick<Store, "prisma" | "close">;
+export type RefreshSource = OpenQuerySource;
 
 /** Opens the database for the few statements of a refresh. Nothing is connected before the first. */
 export function openSource(env: AdminEnv): RefreshSource {
-  return openStore({ databaseUrl: env.DATABASE_URL, poolSize: 2, applicationName: "evergrant refresh" });
+  return openQuerySource({ databaseUrl: env.DATABASE_URL, applicationName: "evergrant refresh" });
 }

@@ -1,4 +1,4 @@
-import type { RefreshAnswer, RefreshTicket, RefreshVerdict } from "@evergrant/store";
+import type { RefreshAnswer, RefreshTicket, RefreshVerdict } from "@evergrant/store/requests";
 import { describeAnswer } from "../print/describe-answer.ts";
 import type { Printer } from "../print/printer.ts";
 

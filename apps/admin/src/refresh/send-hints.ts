@@ -1,4 +1,4 @@
-import type { RefreshTicket } from "@evergrant/store";
+import type { RefreshTicket } from "@evergrant/store/requests";
 import type { AdminEnv } from "../env.ts";
 
 /** Above this the scheduler, which reads whole batches, is the faster messenger. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { UserError } from "@evergrant/runtime";
+import { UserError } from "@evergrant/runtime/command";
 import type { Io } from "../io.ts";
 
 const LONGEST_SECRET = 4_096;

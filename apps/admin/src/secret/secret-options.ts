@@ -1,4 +1,4 @@
-import { UserError } from "@evergrant/runtime";
+import { UserError } from "@evergrant/runtime/command";
 import { Option } from "commander";
 
 /** The options of every command that reads a client secret. */

@@ -21,6 +21,7 @@ beforeEach(async () => {
   await bench.store.prisma.refreshEvent.deleteMany();
 });
 
+const SIXTY_DAYS_MS = 60 * 86_400_000;
 const inAnHour = () => Date.now() + 3_600_000;
 
 describe("a new connection", () => {
@@ -33,7 +34,7 @@ describe("a new connection", () => {
     const whole = line("a", "refresh-a", {
       accessToken: "access-a",
       accessTokenExpiresAt: expiresAt,
-      refreshTokenExpiresAt: expiresAt + 1_000,
+      refreshTokenExpiresAt: expiresAt + SIXTY_DAYS_MS,
       customer: "acme",
       tenants,
     });
@@ -50,7 +51,7 @@ describe("a new connection", () => {
       accessToken: "access-a",
       tenants,
       accessTokenExpiresAt: new Date(expiresAt),
-      grantExpiresAt: new Date(expiresAt + 1_000),
+      grantExpiresAt: new Date(expiresAt + SIXTY_DAYS_MS),
       grantHardExpiresAt: null,
       lastOutcome: null,
     });

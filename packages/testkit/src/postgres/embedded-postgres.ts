@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import getPort from "get-port";
@@ -91,7 +91,23 @@ async function start(options: EmbeddedPostgresOptions, port: number): Promise<Ru
     throw new Error(`PostgreSQL did not start in ${options.dataDir}:\n${log.join("\n")}`, { cause: error });
   }
   const url = `postgresql://${user}:${password}@127.0.0.1:${port}/postgres`;
-  return { url, port, stop: () => server.stop() };
+  const endWithUs = () => endServer(options.dataDir);
+  process.once("exit", endWithUs);
+  const stop = async () => {
+    process.off("exit", endWithUs);
+    await server.stop();
+  };
+  return { url, port, stop };
+}
+
+/** The last moment of this process: a server that nobody stopped is told to stop at once. */
+function endServer(dataDir: string): void {
+  try {
+    const [pid = ""] = readFileSync(join(dataDir, "postmaster.pid"), "utf8").split("\n");
+    process.kill(Number(pid), "SIGINT");
+  } catch {
+    // It is gone already.
+  }
 }
 
 function settings(options: EmbeddedPostgresOptions): string[] {
