@@ -21,7 +21,7 @@ export function throughputCommand(): Command {
     .description("Refreshes a second, against the worker that most people write: same servers, same run")
     .option("--connections <n>", "connections in each round, all due at once", whole, 10_000)
     .option("--rounds <n>", "rounds; each measures both sides", whole, 3)
-    .option("--concurrency <list>", "refreshes in flight; of several, each side gets its best", wholes, [50, 100, 200])
+    .option("--concurrency <list>", "refreshes in flight; of several, each side gets its best", wholes, [50, 100, 250])
     .option("--min-ratio <x>", "the least that passes", number, 2)
     .option("--cpu-profile <folder>", "have both workers write CPU profiles of the rounds")
     .option("--json", "one line of JSON on standard output", false)

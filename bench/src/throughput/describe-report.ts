@@ -16,7 +16,7 @@ export function describeReport(report: ThroughputReport): string {
     `ratio of the medians: ${ratio} (asked for: ${minRatio} or more)`,
     `audit: ${faults.length === 0 ? `in every run each of ${connections} grants was rotated exactly once, and its newest token is stored` : "does not hold"}`,
     ...faults.map((fault) => `  ${fault}`),
-    `counted: from the first token request that the provider saw to the last token set stored`,
+    `counted: all but the first fifth of each run, from the first token request that the provider saw to the last token set stored`,
     `machine: ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${machine.node}, ${machine.system}`,
     `PostgreSQL ${servers.postgres}, fsync ${servers.fsync}, synchronous_commit ${servers.synchronousCommit}`,
   ].join("\n");
