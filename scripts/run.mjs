@@ -24,7 +24,7 @@ const commands = {
   build: { steps: () => [] },
   demo: { steps: (args) => [node("apps/standalone/dist/main.js", "demo", ...args)] },
   start: { steps: (args) => [node("apps/standalone/dist/main.js", "start", ...args)] },
-  admin: { quiet: true, prepare: findFleet, steps: (args) => [node("apps/admin/dist/main.js", ...args)] },
+  admin: { quiet: true, prepare: findFleet, become: "apps/admin/dist/main.js" },
   bench: { steps: (args) => [node("bench/dist/main.js", ...args)] },
   check: { steps: () => checks() },
   test: { steps: (args) => [...(args.length === 0 ? checks() : []), tool("vitest", "run", ...args)] },
@@ -55,9 +55,12 @@ if (command === undefined) stop(`Unknown command "${name}". There are: ${Object.
 install(command.quiet);
 build(command.quiet);
 command.prepare?.();
-for (const step of command.steps(args)) {
-  const code = await run(step);
-  if (code !== 0) process.exit(code);
+if (command.become !== undefined) await become(command.become, args);
+else {
+  for (const step of command.steps(args)) {
+    const code = await run(step);
+    if (code !== 0) process.exit(code);
+  }
 }
 
 /** Installs when the lockfile is not the one that node_modules was made from. */
@@ -122,6 +125,12 @@ function finish(what, result) {
   if (result.status === 0) return;
   process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
   stop(`The ${what} failed${result.error ? `: ${result.error.message}` : ""}.`, 1);
+}
+
+/** Goes on as the command itself: an operator does not wait for one more process to start. */
+async function become(file, args) {
+  process.argv = [process.execPath, join(root, file), ...args];
+  await import(join(root, file));
 }
 
 /** Signals are passed on. A child that also heard Ctrl-C by itself is told twice, which changes nothing. */

@@ -1,9 +1,15 @@
-import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrate } from "@evergrant/store";
-import { databaseUrl, SimulatorClient, startEmbeddedPostgres, startRedisServer, withClient } from "@evergrant/testkit";
+import {
+  databaseUrl,
+  type RunningPostgres,
+  SimulatorClient,
+  startEmbeddedPostgres,
+  startRedisServer,
+  withClient,
+} from "@evergrant/testkit";
 import { startChild } from "./child.ts";
 import { projectRoot } from "./project-root.ts";
 
@@ -26,15 +32,19 @@ export interface Stage {
 
 /**
  * Starts the servers as processes of their own, on loopback and free ports, with their files in a
- * temporary folder. PostgreSQL is durable (fsync on) and has its default settings.
+ * temporary folder. PostgreSQL is durable (fsync on) and has its default settings. SIGINT and SIGTERM
+ * stop them and end this process.
  *
  * @throws Error that says what is missing, such as redis-server on PATH; nothing is left running then
  */
 export async function startStage(): Promise<Stage> {
-  const stops: (() => void | Promise<void>)[] = [];
-  const stop = async () => {
-    for (const each of stops.splice(0).reverse()) await each();
+  const stops: Stop[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopAll(stops);
+    return stopped;
   };
+  stopOnSignal(stop);
   try {
     return await raise(stops, stop);
   } catch (error) {
@@ -43,7 +53,25 @@ export async function startStage(): Promise<Stage> {
   }
 }
 
-async function raise(stops: (() => void | Promise<void>)[], stop: () => Promise<void>): Promise<Stage> {
+type Stop = () => void | Promise<void>;
+
+async function stopAll(stops: readonly Stop[]): Promise<void> {
+  for (const stop of stops.toReversed()) await stop();
+}
+
+function stopOnSignal(stop: () => Promise<void>): void {
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.once(signal, () => {
+      process.exitCode = code;
+      void stop().finally(() => process.exit());
+    });
+  }
+}
+
+async function raise(stops: Stop[], stop: () => Promise<void>): Promise<Stage> {
   const redis = await startRedisServer();
   stops.push(() => redis.stop());
   const simulatorProcess = startChild({
@@ -53,13 +81,7 @@ async function raise(stops: (() => void | Promise<void>)[], stop: () => Promise<
   });
   stops.push(() => simulatorProcess.stop());
   const simulator = JSON.parse(await simulatorProcess.firstLine());
-
-  const dataDir = await mkdtemp(join(tmpdir(), "evergrant-bench-"));
-  const removeData = () => rmSync(dataDir, { recursive: true, force: true });
-  process.once("exit", removeData);
-  stops.push(removeData);
-  const postgres = await startEmbeddedPostgres({ dataDir });
-  stops.push(() => postgres.stop());
+  const postgres = await startPostgres(stops);
   await migrate({ databaseUrl: databaseUrl(postgres.url, template) });
 
   return {
@@ -75,6 +97,15 @@ async function raise(stops: (() => void | Promise<void>)[], stop: () => Promise<
       }),
     stop,
   };
+}
+
+async function startPostgres(stops: Stop[]): Promise<RunningPostgres> {
+  const dataDir = await mkdtemp(join(tmpdir(), "evergrant-bench-"));
+  stops.push(() => rm(dataDir, { recursive: true, force: true }));
+  const starting = startEmbeddedPostgres({ dataDir });
+  // Also when it is told to stop before it is up.
+  stops.push(async () => (await starting.catch(() => undefined))?.stop());
+  return starting;
 }
 
 let databases = 0;

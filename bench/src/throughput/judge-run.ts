@@ -28,5 +28,5 @@ export function judgeRun({ expected, audit, grants, stored }: Evidence): string[
     [expected - audit.alive, "grants that no longer live"],
     [expected - newest, "grants whose stored refresh token is not the newest"],
   ];
-  return wrong.filter(([count]) => count !== 0).map(([count, what]) => `${count} ${what}`);
+  return wrong.filter(([count]) => count !== 0).map(([count, what]) => `${what}: ${count}`);
 }

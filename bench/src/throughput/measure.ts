@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { generateKey } from "@evergrant/store/secrets";
-import type { GrantAudit } from "@evergrant/testkit";
 import type { Child } from "../stage/child.ts";
 import type { Stage } from "../stage/start-stage.ts";
 import type { Contender, Ground, Prepared, WorkerOptions } from "./contender.ts";

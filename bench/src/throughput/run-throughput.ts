@@ -1,11 +1,11 @@
 import { describeMachine, type Machine } from "../stage/machine.ts";
 import type { Stage } from "../stage/start-stage.ts";
+import { type Comparison, compare, describeRun } from "./compare.ts";
 import type { Contender } from "./contender.ts";
 import { measure, type Run } from "./measure.ts";
-import { fastest, type Summary, summarize } from "./summarize.ts";
 
 /** Enough to tell concurrencies apart. */
-const tuningConnections = 3_000;
+const trialConnections = 3_000;
 
 export interface ThroughputOptions {
   readonly connections: number;
@@ -20,17 +20,12 @@ export interface ThroughputOptions {
 }
 
 /** The whole result, as `--json` prints it. Rates are refreshes a second. */
-export interface ThroughputReport {
+export interface ThroughputReport extends Comparison {
   readonly benchmark: "throughput";
-  readonly ok: boolean;
-  /** Median of the first side over median of the second. */
-  readonly ratio: number;
   readonly minRatio: number;
   readonly connections: number;
-  readonly sides: Readonly<Record<string, Summary>>;
-  readonly tuning: readonly Pick<Run, "contender" | "concurrency" | "perSecond">[];
-  /** What the provider's audit found wrong, with the run that it was found in. */
-  readonly faults: readonly string[];
+  /** How each side's concurrency was chosen. */
+  readonly trials: readonly Pick<Run, "contender" | "concurrency" | "perSecond">[];
   readonly machine: Machine;
   readonly servers: Stage["servers"];
 }
@@ -38,66 +33,55 @@ export interface ThroughputReport {
 /**
  * Compares two workers in the same minutes on the same servers: first each side's concurrency is
  * chosen, then both are measured in turn, the order changing from round to round.
- *
- * `ok` is false when any run's audit does not hold, or when the ratio of the medians is below the one
- * asked for.
  */
 export async function runThroughput(
   stage: Stage,
   [first, second]: readonly [Contender, Contender],
   options: ThroughputOptions,
 ): Promise<ThroughputReport> {
-  const { connections, rounds, minRatio, say } = options;
-  const tuning: Run[] = [];
-  const runs: Run[] = [];
-  const chosen = new Map<Contender, number>();
-  for (const contender of [first, second]) {
-    const tried = await tryConcurrencies(stage, contender, options);
-    tuning.push(...tried);
-    chosen.set(contender, tried.length === 0 ? (options.concurrencies[0] ?? 1) : fastest(tried).concurrency);
-  }
-  for (let round = 0; round < rounds; round++) {
+  const { connections, minRatio } = options;
+  const trials = [
+    ...(await tryConcurrencies(stage, first, options)),
+    ...(await tryConcurrencies(stage, second, options)),
+  ];
+  const rounds: Run[] = [];
+  for (let round = 0; round < options.rounds; round++) {
     for (const contender of round % 2 === 0 ? [first, second] : [second, first]) {
-      const concurrency = chosen.get(contender) ?? 1;
+      const concurrency = bestFor(contender, trials) ?? options.concurrencies[0] ?? 1;
       const run = await measure(stage, contender, { connections, concurrency, nodeArgs: options.nodeArgs ?? [] });
-      runs.push(run);
-      say(`round ${round + 1} of ${rounds}: ${describeRun(run)}`);
+      rounds.push(run);
+      options.say(`round ${round + 1} of ${options.rounds}: ${describeRun(run)}`);
     }
   }
-  const sideOf = ({ name }: Contender) => summarize(runs.filter((run) => run.contender === name));
-  const [leading, other] = [sideOf(first), sideOf(second)];
-  const ratio = Math.round((leading.median / other.median) * 100) / 100;
-  const faults = [...tuning, ...runs].flatMap((run) => run.faults.map((fault) => `${describeRun(run)}: ${fault}`));
   return {
     benchmark: "throughput",
-    ok: faults.length === 0 && ratio >= minRatio,
-    ratio,
+    ...compare([first.name, second.name], { rounds, trials }, minRatio),
     minRatio,
     connections,
-    sides: { [first.name]: leading, [second.name]: other },
-    tuning: tuning.map(({ contender, concurrency, perSecond }) => ({
+    trials: trials.map(({ contender, concurrency, perSecond }) => ({
       contender,
       concurrency,
       perSecond: Math.round(perSecond),
     })),
-    faults,
     machine: describeMachine(),
     servers: stage.servers,
   };
 }
 
+/** Nothing to try where there is no choice. */
 async function tryConcurrencies(stage: Stage, contender: Contender, options: ThroughputOptions): Promise<Run[]> {
-  const tried: Run[] = [];
-  if (options.concurrencies.length < 2) return tried;
-  const connections = Math.min(options.connections, tuningConnections);
+  if (options.concurrencies.length < 2) return [];
+  const connections = Math.min(options.connections, trialConnections);
+  const trials: Run[] = [];
   for (const concurrency of options.concurrencies) {
     const run = await measure(stage, contender, { connections, concurrency, nodeArgs: [] });
-    tried.push(run);
-    options.say(`choosing a concurrency: ${describeRun(run)}`);
+    trials.push(run);
+    options.say(`choosing how many in flight: ${describeRun(run)}`);
   }
-  return tried;
+  return trials;
 }
 
-function describeRun({ contender, concurrency, refreshes, seconds, perSecond }: Run): string {
-  return `${contender} at ${concurrency}: ${refreshes} refreshes in ${seconds.toFixed(1)} s, ${Math.round(perSecond)} /s`;
+function bestFor(contender: Contender, trials: readonly Run[]): number | undefined {
+  const own = trials.filter((run) => run.contender === contender.name);
+  return own.sort((a, b) => b.perSecond - a.perSecond)[0]?.concurrency;
 }
