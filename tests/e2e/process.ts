@@ -30,6 +30,10 @@ export interface Running {
 }
 
 const started = new Set<Running>();
+// A run that is broken off leaves no process behind.
+process.once("exit", () => {
+  for (const running of started) running.process.kill("SIGKILL");
+});
 
 /** Starts a room and resolves when it says where it listens. Rejects with its last lines when it ends before. */
 export async function start(room: Exclude<Room, "admin">, env: Env): Promise<Running> {
