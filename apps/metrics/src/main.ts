@@ -1,5 +1,5 @@
 import { createQueueBackend, RefreshQueues } from "@evergrant/queue";
-import { createLifecycle, createLogger, runApp } from "@evergrant/runtime";
+import { runDaemon } from "@evergrant/runtime";
 import { openStore } from "@evergrant/store";
 import { readMetricsEnv } from "./env.ts";
 import { startMetrics } from "./start-metrics.ts";
@@ -9,14 +9,10 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 const SILENCE_TIMEOUT_MS = 18_000;
 
 /** The metrics process. Neither database nor queue has to be there: it tells when they are not. */
-await runApp({
+await runDaemon({
   name: "metrics",
-  main: async () => {
-    const env = readMetricsEnv();
-    const logger = createLogger({ app: "metrics", level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
-    const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
-    lifecycle.start();
-
+  readEnv: readMetricsEnv,
+  start: async ({ env, logger, lifecycle }) => {
     const store = openStore({
       databaseUrl: env.DATABASE_URL,
       poolSize: env.EVERGRANT_DATABASE_POOL,

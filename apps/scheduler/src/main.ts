@@ -1,14 +1,5 @@
 import { createQueueBackend, RefreshQueues, startTick } from "@evergrant/queue";
-import {
-  createLifecycle,
-  createLogger,
-  createProcessMetrics,
-  type Lifecycle,
-  type Logger,
-  runApp,
-  startHealthServer,
-  UserError,
-} from "@evergrant/runtime";
+import { createProcessMetrics, type Daemon, runDaemon, startHealthServer, UserError } from "@evergrant/runtime";
 import { compactTally, NotMigratedError, openStore, requireMigrated, waitForDatabase } from "@evergrant/store";
 import { Counter } from "prom-client";
 import { createTickParts } from "./create-tick-parts.ts";
@@ -19,21 +10,15 @@ import { tick } from "./tick.ts";
 const TALLY_MINUTES_KEPT_MS = 25 * 3_600_000;
 const COMPACT_EVERY_MS = 600_000;
 
-await runApp({
+/** Who is due? Ids to the queue. Holds no key. */
+await runDaemon({
   name: "scheduler",
-  main,
+  readEnv: readSchedulerEnv,
+  start: startScheduler,
   explain: (error) => (error instanceof NotMigratedError ? new UserError(error.message, { cause: error }) : undefined),
 });
 
-/** Who is due? Ids to the queue. Holds no key. */
-async function main(): Promise<void> {
-  const env = readSchedulerEnv();
-  const logger = createLogger({ app: "scheduler", level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
-  const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
-  await lifecycle.start(() => startScheduler(env, logger, lifecycle));
-}
-
-async function startScheduler(env: SchedulerEnv, logger: Logger, lifecycle: Lifecycle): Promise<void> {
+async function startScheduler({ env, logger, lifecycle }: Daemon<SchedulerEnv>): Promise<void> {
   const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");
   const store = openStore({
     databaseUrl: env.DATABASE_URL,

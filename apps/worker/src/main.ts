@@ -1,15 +1,6 @@
 import { createTokenClient } from "@evergrant/providers";
 import { consumeRefreshes, createQueueBackend } from "@evergrant/queue";
-import {
-  createLifecycle,
-  createLogger,
-  createProcessMetrics,
-  type Lifecycle,
-  type Logger,
-  readKeyRingText,
-  runApp,
-  startHealthServer,
-} from "@evergrant/runtime";
+import { createProcessMetrics, type Daemon, readKeyRingText, runDaemon, startHealthServer } from "@evergrant/runtime";
 import { openStore, requireMigrated, type Store, waitForDatabase } from "@evergrant/store";
 import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
 import { createAppConsumers } from "./app-consumers.ts";
@@ -21,19 +12,12 @@ import { refreshConnection } from "./refresh-connection.ts";
 /** How soon a new OAuth app is taken up. */
 const APPS_EVERY_MS = 1_000;
 
-await runApp({ name: "worker", main, explain });
-
 /** The only caller of token endpoints. */
-async function main(): Promise<void> {
-  const env = readWorkerEnv();
-  const logger = createLogger({ app: "worker", level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
-  const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
-  await lifecycle.start(() => startWorker(env, logger, lifecycle));
-}
+await runDaemon({ name: "worker", readEnv: readWorkerEnv, start: startWorker, explain });
 
-async function startWorker(env: WorkerEnv, logger: Logger, lifecycle: Lifecycle): Promise<void> {
+async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promise<void> {
   const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");
-  const { store, vault } = await openTruth(env, logger, lifecycle);
+  const { store, vault } = await openTruth({ env, logger, lifecycle });
   const backend = createQueueBackend({
     redisUrl: env.REDIS_URL,
     databaseUrl: env.DATABASE_URL,
@@ -79,11 +63,11 @@ async function startWorker(env: WorkerEnv, logger: Logger, lifecycle: Lifecycle)
   logger.info({ url: health.url, queue: backend.kind }, "worker started");
 }
 
-async function openTruth(
-  env: WorkerEnv,
-  logger: Logger,
-  lifecycle: Lifecycle,
-): Promise<{ readonly store: Store; readonly vault: TokenVault }> {
+async function openTruth({
+  env,
+  logger,
+  lifecycle,
+}: Daemon<WorkerEnv>): Promise<{ readonly store: Store; readonly vault: TokenVault }> {
   // Read before anything is touched: a worker without a usable key must not claim a single connection.
   const keyRing = parseKeyRing(await readKeyRingText(env));
   const store = openStore({

@@ -9,16 +9,9 @@ import { dueAfterFailure, dueAfterSuccess } from "./policy.ts";
 export const STRIKES_TO_END = 2;
 
 /** The connection's next row and what to tell of it. Times are epoch milliseconds. */
-export interface Decision {
+export interface Decision extends Omit<ConnectionSchedule, "id" | "mode"> {
   readonly state: ConnectionState;
   readonly dueAt: number | null;
-  readonly accessTokenExpiresAt: number | null;
-  readonly grantExpiresAt: number | null;
-  readonly grantHardExpiresAt: number | null;
-  readonly strikes: number;
-  readonly firstStrikeAt: number | null;
-  readonly failures: number;
-  readonly unknownSince: number | null;
   readonly cause: RejectionCause | null;
   readonly events: readonly ConnectionEvent[];
 }

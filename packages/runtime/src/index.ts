@@ -9,6 +9,7 @@ export { readEnv } from "./read-env.ts";
 export { readKeyRingText } from "./read-key-ring-text.ts";
 export { type EventSubject, reportEvent } from "./report-event.ts";
 export { runApp } from "./run-app.ts";
+export { type Daemon, type DaemonEnv, runDaemon } from "./run-daemon.ts";
 export { type HealthServer, type HealthServerOptions, startHealthServer } from "./start-health-server.ts";
 export { ConfigurationError, type ExitCode, exitCodes, UserError } from "./user-error.ts";
 export { version } from "./version.ts";
