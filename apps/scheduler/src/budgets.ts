@@ -11,6 +11,7 @@ export interface Budget {
  */
 export function keepBudgets(
   setBudget: (appId: string, budget: Budget | null) => Promise<void>,
+  onError: (appId: string, error: unknown) => void,
 ): (apps: readonly AppSchedule[]) => Promise<void> {
   const said = new Map<string, { readonly text: string; readonly at: number }>();
   return async (apps) => {
@@ -22,8 +23,13 @@ export function keepBudgets(
       const text = JSON.stringify(budget);
       const last = said.get(appId);
       if (last?.text === text && now - last.at < REPEAT_MS) continue;
-      await setBudget(appId, text === "{}" ? null : budget);
-      said.set(appId, { text, at: now });
+      try {
+        await setBudget(appId, text === "{}" ? null : budget);
+        said.set(appId, { text, at: now });
+      } catch (error) {
+        // One app's queue in trouble keeps no other from being offered.
+        onError(appId, error);
+      }
     }
   };
 }

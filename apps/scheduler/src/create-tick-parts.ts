@@ -6,7 +6,10 @@ import type { TickParts } from "./tick.ts";
 
 /** Wires the tick to the store and the queues of this process. */
 export function createTickParts(store: Store, queues: RefreshQueues, logger: Logger): TickParts {
-  const sayBudgets = keepBudgets((appId, budget) => queues.setBudget(appId, budget));
+  const sayBudgets = keepBudgets(
+    (appId, budget) => queues.setBudget(appId, budget),
+    (appId, error) => logger.warn({ err: error, oauthApp: appId }, "the budget could not be set"),
+  );
   return {
     async readAppSchedules() {
       const apps = await readAppSchedules(store);

@@ -1,4 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import DataLoader from "dataloader";
+
+/** A batch that takes longer than this no longer holds up the next one. */
+const LONGEST_TURN_MS = 1_000;
 
 /**
  * Turns single calls into batches: what is asked for while a batch is under way goes into the next
@@ -15,7 +19,7 @@ export function batch<Item, Answer>(
   const loader = new DataLoader<Item, Answer>(
     (items) => {
       const work = run(items);
-      underWay = work.catch(() => undefined);
+      underWay = Promise.race([work.catch(() => undefined), delay(LONGEST_TURN_MS, undefined, { ref: false })]);
       return work;
     },
     {

@@ -2,7 +2,18 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { resolveDescriptor, type TokenClient } from "@evergrant/providers";
 import type { Logger } from "@evergrant/runtime";
-import { claim, isTransient, loadApps, renewLeases, type Settlement, type Store, settle } from "@evergrant/store";
+import {
+  claim,
+  isLeaseAlive,
+  isRefusal,
+  isTimeout,
+  isTransient,
+  loadApps,
+  renewLeases,
+  type Settlement,
+  type Store,
+  settle,
+} from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { Registry } from "prom-client";
 import { createCredentialCache } from "./app-credentials.ts";
@@ -45,9 +56,24 @@ export function createRefreshParts({
     open: (app) => openApp(app, vault, resolveDescriptor),
     monotonicMs,
   });
-  const leases = keepLeases({ leaseMs, renew: (ids) => renewLeases(store, ids, leaseMs), onError, monotonicMs });
-  const onWaiting = (error: unknown, waiting: number) =>
-    logger.warn({ err: error, waiting }, "the database does not take settles, trying again");
+  let lastTroubleAt = Number.NEGATIVE_INFINITY;
+  const noteTrouble = () => {
+    lastTroubleAt = monotonicMs();
+  };
+  const leases = keepLeases({
+    leaseMs,
+    renew: (held) => renewLeases(store, held, leaseMs),
+    isAlive: (lease, marginMs) => isLeaseAlive(store, lease, marginMs),
+    onError: (error) => {
+      noteTrouble();
+      onError(error);
+    },
+    monotonicMs,
+  });
+  const onWaiting = (error: unknown, waiting: number) => {
+    noteTrouble();
+    logger[isTransient(error) ? "warn" : "error"]({ err: error, waiting }, "settles are not taken, trying again");
+  };
 
   const parts = {
     appIds: async () => (await credentials.all()).keys(),
@@ -58,7 +84,11 @@ export function createRefreshParts({
     },
     claim: batch(async (connectionIds: readonly string[]) => {
       const askedAt = monotonicMs();
-      const claims = await claim(store, connectionIds, { holder: writer, leaseMs });
+      const mayTakeOver = askedAt - lastTroubleAt > leaseMs;
+      const claims = await claim(store, connectionIds, { holder: writer, leaseMs, mayTakeOver }).catch((error) => {
+        noteTrouble();
+        throw error;
+      });
       const byId = new Map(claims.map((item) => [item.connection.id, item]));
       return connectionIds.map((id) => {
         const found = byId.get(id);
@@ -71,7 +101,8 @@ export function createRefreshParts({
       (settlements: readonly Settlement[]) =>
         settleUntilWritten(settlements, {
           write: (rows) => settle(store, rows, writer),
-          isTransient,
+          isRefusal,
+          isTimeout,
           onWaiting,
         }),
       LARGEST_SETTLE,

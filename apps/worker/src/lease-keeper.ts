@@ -1,3 +1,5 @@
+import type { Lease } from "@evergrant/store";
+
 /** Keeps the leases of refreshes in flight alive, however long a provider takes to answer. */
 export interface LeaseKeeper {
   /**
@@ -6,7 +8,7 @@ export interface LeaseKeeper {
    *
    * @param askedAt when the claim was asked for, by the keeper's clock: the lease began after that
    */
-  during<T>(intentId: string, askedAt: number, work: (stillHeld: () => Promise<boolean>) => Promise<T>): Promise<T>;
+  during<T>(lease: Lease, askedAt: number, work: (stillHeld: () => Promise<boolean>) => Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -14,34 +16,39 @@ export interface LeaseKeeper {
 const RENEWALS_PER_LEASE = 3;
 
 /**
- * @param renew renews the leases named, answers with those that were lost; may throw when the
+ * @param renew renews the leases named, answers with the intents that were renewed; may throw when the
  *   database is away, then the next round tries again
+ * @param isAlive whether a lease is still ours and has `marginMs` to go
  * @param monotonicMs milliseconds of a clock that never jumps
  */
 export function keepLeases({
   leaseMs,
   renew,
+  isAlive,
   onError,
   monotonicMs,
 }: {
   readonly leaseMs: number;
-  readonly renew: (intentIds: readonly string[]) => Promise<readonly string[]>;
+  readonly renew: (leases: readonly Lease[]) => Promise<ReadonlySet<string>>;
+  readonly isAlive: (lease: Lease, marginMs: number) => Promise<boolean>;
   readonly onError: (error: unknown) => void;
   readonly monotonicMs: () => number;
 }): LeaseKeeper {
   const periodMs = leaseMs / RENEWALS_PER_LEASE;
   /** When each lease was last known to be ours. */
-  const heldAt = new Map<string, number>();
+  const held = new Map<string, { readonly lease: Lease; at: number }>();
   let renewing = false;
 
   const renewAll = async () => {
-    if (heldAt.size === 0 || renewing) return;
+    if (held.size === 0 || renewing) return;
     renewing = true;
     try {
       const asked = monotonicMs();
-      const intentIds = [...heldAt.keys()];
-      const lost = new Set(await renew(intentIds));
-      for (const intentId of intentIds) if (heldAt.has(intentId) && !lost.has(intentId)) heldAt.set(intentId, asked);
+      const renewed = await renew([...held.values()].map(({ lease }) => lease));
+      for (const intentId of renewed) {
+        const entry = held.get(intentId);
+        if (entry !== undefined) entry.at = asked;
+      }
     } catch (error) {
       onError(error);
     } finally {
@@ -50,18 +57,18 @@ export function keepLeases({
   };
   const timer = setInterval(() => void renewAll(), periodMs);
 
-  const stillHeld = async (intentId: string) => {
-    const since = monotonicMs() - (heldAt.get(intentId) ?? Number.NEGATIVE_INFINITY);
-    return since < periodMs || !(await renew([intentId])).includes(intentId);
+  const stillHeld = async (lease: Lease) => {
+    const since = monotonicMs() - (held.get(lease.intentId)?.at ?? Number.NEGATIVE_INFINITY);
+    return since < periodMs || isAlive(lease, periodMs);
   };
 
   return {
-    async during(intentId, askedAt, work) {
-      heldAt.set(intentId, askedAt);
+    async during(lease, askedAt, work) {
+      held.set(lease.intentId, { lease, at: askedAt });
       try {
-        return await work(() => stillHeld(intentId));
+        return await work(() => stillHeld(lease));
       } finally {
-        heldAt.delete(intentId);
+        held.delete(lease.intentId);
       }
     },
     close: () => clearInterval(timer),

@@ -12,8 +12,20 @@ import { refreshConnection } from "./refresh-connection.ts";
 /** How soon a new OAuth app is taken up. */
 const APPS_EVERY_MS = 1_000;
 
+/**
+ * A bug in one corner does not cut off the answers that are under way: the longest one takes two minutes
+ * (`answerTimeoutMs`), and then it has to be written.
+ */
+const FAULT_GRACE_MS = 180_000;
+
 /** The only caller of token endpoints. */
-await runDaemon({ name: "worker", readEnv: readWorkerEnv, start: startWorker, explain });
+await runDaemon({
+  name: "worker",
+  readEnv: readWorkerEnv,
+  start: startWorker,
+  faultGraceMs: FAULT_GRACE_MS,
+  explain,
+});
 
 async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promise<void> {
   const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");

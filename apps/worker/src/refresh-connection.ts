@@ -42,7 +42,7 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
   if (claimed === null) return { kind: "done" };
   const { claim, askedAt } = claimed;
   const clock = databaseClock(claim.claimedAt, parts.monotonicMs);
-  return parts.leases.during(claim.intentId, askedAt, async (stillHeld) => {
+  return parts.leases.during({ connectionId, intentId: claim.intentId }, askedAt, async (stillHeld) => {
     const app = await parts.credentials(claim.appId);
     // A process that was stopped since its claim may wake to find that another has taken over.
     if (!(await stillHeld())) return { kind: "done" };

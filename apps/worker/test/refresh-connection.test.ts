@@ -60,7 +60,13 @@ function run(outcome: Outcome, over: Partial<RefreshParts> & { claim?: RefreshPa
   const reports: RefreshReport[] = [];
   const asked: string[] = [];
   const monotonicMs = () => now;
-  const leases = keepLeases({ leaseMs: 30_000, renew: async () => [], onError: () => {}, monotonicMs });
+  const leases = keepLeases({
+    leaseMs: 30_000,
+    renew: async () => new Set<string>(),
+    isAlive: async () => true,
+    onError: () => {},
+    monotonicMs,
+  });
   const parts: RefreshParts = {
     claim: async () => ({ claim: claimed, askedAt: now }),
     leases,
@@ -146,7 +152,13 @@ describe("a refresh", () => {
   test("whose process slept past its lease presents nothing once another has taken over", async () => {
     let clock = 1_000;
     const monotonicMs = () => clock;
-    const leases = keepLeases({ leaseMs: 30_000, renew: async (ids) => ids, onError: () => {}, monotonicMs });
+    const leases = keepLeases({
+      leaseMs: 30_000,
+      renew: async () => new Set<string>(),
+      isAlive: async () => false,
+      onError: () => {},
+      monotonicMs,
+    });
     const { asked, settled } = await run(rotated, {
       leases,
       monotonicMs,

@@ -6,6 +6,8 @@ const settlement = (connectionId: string, events: object[] = []) =>
   ({ connectionId, decision: { events } }) as unknown as Settlement;
 
 class Away extends Error {}
+class Refused extends Error {}
+class Held extends Error {}
 
 function write(refuse: (batch: readonly Settlement[]) => Error | null) {
   const written: Settlement[] = [];
@@ -20,37 +22,48 @@ function write(refuse: (batch: readonly Settlement[]) => Error | null) {
         written.push(...batch);
         return batch.map(() => "settled");
       },
-      isTransient: (error: unknown) => error instanceof Away,
+      isRefusal: (error: unknown) => error instanceof Refused,
+      isTimeout: (error: unknown) => error instanceof Held,
       onWaiting: (_: unknown, waiting: number) => void waits.push(waiting),
     },
   };
 }
 
+const holds = (batch: readonly Settlement[], id: string) => batch.some((item) => item.connectionId === id);
+const all = (...ids: string[]) => ids.map((id) => settlement(id));
+
 describe("settlements", () => {
-  test("are written again until a database that was away takes them", async () => {
+  test.each([
+    ["a database that was away", new Away()],
+    ["a mistake that somebody mends, such as a changed password", new Error("password authentication failed")],
+  ])("are written again until %s takes them", async (_, error) => {
     let tries = 0;
-    const { parts, written, waits } = write(() => (++tries < 3 ? new Away() : null));
-    expect(await settleUntilWritten([settlement("a"), settlement("b")], parts)).toEqual(["settled", "settled"]);
+    const { parts, written, waits } = write(() => (++tries < 3 ? error : null));
+    expect(await settleUntilWritten(all("a", "b"), parts)).toEqual(["settled", "settled"]);
     expect(written).toHaveLength(2);
     expect(waits).toEqual([2, 2]);
   });
 
   test("one that the database refuses fails alone; its neighbours are written", async () => {
-    const { parts, written } = write((batch) =>
-      batch.some((item) => item.connectionId === "bad") ? new Error("refused") : null,
-    );
-    const results = await settleUntilWritten(
-      ["a", "bad", "b"].map((id) => settlement(id)),
-      parts,
-    );
-    expect(results).toEqual(["settled", new Error("refused"), "settled"]);
-    expect(written.map((item) => item.connectionId)).toEqual(["a", "b"]);
+    const { parts, written } = write((batch) => (holds(batch, "bad") ? new Refused("refused") : null));
+    const results = await settleUntilWritten(all("a", "bad", "b", "c"), parts);
+    expect(results).toEqual(["settled", new Refused("refused"), "settled", "settled"]);
+    expect(written.map((item) => item.connectionId).sort()).toEqual(["a", "b", "c"]);
+  });
+
+  test("one whose row somebody holds waits alone; its neighbours are written meanwhile", async () => {
+    let isHeld = true;
+    const { parts, written, waits } = write((batch) => (isHeld && holds(batch, "held") ? new Held("timeout") : null));
+    const settling = settleUntilWritten(all("a", "held", "b", "c"), parts);
+    await expect.poll(() => written.map((item) => item.connectionId).sort()).toEqual(["a", "b", "c"]);
+    expect(waits.every((waiting) => waiting === 1)).toBe(true);
+    isHeld = false;
+    expect(await settling).toEqual(["settled", "settled", "settled", "settled"]);
   });
 
   test("one whose journal is refused is written without it: the token matters more", async () => {
-    const { parts, written } = write((batch) =>
-      batch.some((item) => item.decision.events.length > 0) ? new Error("refused") : null,
-    );
+    const refusesJournal = (batch: readonly Settlement[]) => batch.some((item) => item.decision.events.length > 0);
+    const { parts, written } = write((batch) => (refusesJournal(batch) ? new Refused("refused") : null));
     expect(await settleUntilWritten([settlement("a", [{}])], parts)).toEqual(["settled"]);
     expect(written[0]?.decision.events).toEqual([]);
   });

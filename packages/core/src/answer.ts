@@ -6,9 +6,9 @@ export interface HttpAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Null when the body was too large, broken off or never finished. */
+  /** What arrived of the body; null when it was too large or could not be decoded. */
   readonly body: string | null;
-  /** Why there is no body. */
+  /** What was wrong with the body; null when it arrived whole. */
   readonly bodyFault: string | null;
 }
 

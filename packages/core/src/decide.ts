@@ -31,7 +31,7 @@ export function decide(
 ): Decision {
   return isSuccess(outcome)
     ? decideSuccess(connection, outcome, descriptor, times)
-    : decideFailure(connection, outcome, descriptor, times.now);
+    : decideFailure(connection, outcome, descriptor, times);
 }
 
 function decideSuccess(
@@ -91,11 +91,11 @@ function decideFailure(
   connection: ConnectionSchedule,
   outcome: FailureOutcome,
   descriptor: ProviderDescriptor,
-  now: number,
+  { sentAt, now }: { readonly sentAt: number; readonly now: number },
 ): Decision {
   const rejected = outcome.kind === "rejected";
   const cause = rejected ? causeOfRejection(connection, now) : null;
-  const unknownSince = connection.unknownSince ?? (outcome.mayHaveRotated ? now : null);
+  const unknownSince = connection.unknownSince ?? (outcome.mayHaveRotated ? sentAt : null);
   const failures = connection.failures + 1;
   const strikes = rejected ? countStrike(connection, descriptor, now) : connection;
   const ended = rejected && strikes.strikes >= STRIKES_TO_END;

@@ -31,5 +31,5 @@ export {
   type SuccessOutcome,
   type TokenAnswer,
 } from "./outcome.ts";
-export { AD_HOC_PRIORITY, dueAfterFailure, dueAfterSuccess, urgency } from "./policy.ts";
+export { AD_HOC_PRIORITY, dueAfterFailure, dueAfterImport, dueAfterSuccess, urgency } from "./policy.ts";
 export { spread } from "./spread.ts";

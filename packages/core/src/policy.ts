@@ -16,10 +16,7 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
  * @returns epoch ms, never before `now`; null in mode `off`
  */
 export function dueAfterSuccess(
-  connection: Pick<
-    ConnectionSchedule,
-    "id" | "mode" | "accessTokenExpiresAt" | "grantExpiresAt" | "grantHardExpiresAt"
-  >,
+  connection: Pick<ConnectionSchedule, "id" | "mode" | "accessTokenExpiresAt" | "grantExpiresAt">,
   descriptor: ProviderDescriptor,
   now: number,
 ): number | null {
@@ -39,6 +36,25 @@ export function dueAfterSuccess(
       );
     }
   }
+}
+
+/** An import of unknown age is looked at within this: spread, so that ten thousand do not come at once. */
+const FIRST_LOOK_WITHIN_MS = 3_600_000;
+
+/**
+ * When a connection that has just been brought in is due: as after a refresh, but a grant of unknown age
+ * may be about to lapse, so in mode `keepalive` it is refreshed soon instead of after a whole period.
+ *
+ * @returns epoch ms, never before `now`; null in mode `off`
+ */
+export function dueAfterImport(
+  connection: Pick<ConnectionSchedule, "id" | "mode" | "accessTokenExpiresAt" | "grantExpiresAt">,
+  descriptor: ProviderDescriptor,
+  now: number,
+): number | null {
+  const regular = dueAfterSuccess(connection, descriptor, now);
+  if (connection.mode !== "keepalive" || connection.grantExpiresAt !== null) return regular;
+  return Math.round(now + spread(connection.id) * Math.min(descriptor.schedule.jitterMs, FIRST_LOOK_WITHIN_MS));
 }
 
 function dueBeforeExpiry(id: string, expiresAt: number | null, descriptor: ProviderDescriptor, now: number): number {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dueAfterFailure, dueAfterSuccess, spread, urgency } from "../src/index.ts";
+import { dueAfterFailure, dueAfterImport, dueAfterSuccess, spread, urgency } from "../src/index.ts";
 import { connection, DAY, descriptor, failure, HOUR, MINUTE, NOW } from "./samples.ts";
 
 const row = { ...connection, accessTokenExpiresAt: NOW + 30 * MINUTE };
@@ -56,6 +56,24 @@ describe("keepalive", () => {
     expect(due).toBeLessThanOrEqual(NOW + 5 * DAY);
     const close = dueAfterSuccess({ ...idle, grantExpiresAt: NOW + HOUR }, descriptor, NOW) ?? 0;
     expect(close).toBeLessThanOrEqual(NOW + HOUR / 2);
+  });
+});
+
+describe("an import", () => {
+  const idle = { ...row, mode: "keepalive" as const, grantExpiresAt: null };
+
+  test("of a grant of unknown age is refreshed within the hour: it may be about to lapse", () => {
+    for (let index = 0; index < 100; index++) {
+      const due = dueAfterImport({ ...idle, id: `c${index}` }, descriptor, NOW) ?? 0;
+      expect(due).toBeGreaterThanOrEqual(NOW);
+      expect(due).toBeLessThanOrEqual(NOW + HOUR);
+    }
+  });
+
+  test("of a grant whose end is known, or in another mode, is due as after a refresh", () => {
+    for (const known of [{ ...idle, grantExpiresAt: NOW + 100 * DAY }, row, { ...row, mode: "off" as const }]) {
+      expect(dueAfterImport(known, descriptor, NOW)).toBe(dueAfterSuccess(known, descriptor, NOW));
+    }
   });
 });
 

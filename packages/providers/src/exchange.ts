@@ -97,9 +97,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   #cutShort(code: string, bodyFault: string): TokenEndpointAnswer {
-    return this.#head === null
-      ? { kind: "none", sent: this.#sent, code }
-      : { kind: "http", ...this.#head, body: null, bodyFault };
+    if (this.#head === null) return { kind: "none", sent: this.#sent, code };
+    // JSON says itself where it ends: an answer that is whole is judged, whatever came of its connection.
+    const isBounded = this.#size <= LONGEST_BODY_BYTES;
+    const body = isBounded ? readBody(Buffer.concat(this.#chunks), this.#head.headers["content-encoding"]).body : null;
+    return { kind: "http", ...this.#head, body, bodyFault };
   }
 }
 

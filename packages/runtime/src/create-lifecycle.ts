@@ -37,16 +37,24 @@ export interface Lifecycle {
  * copy of the next token. Whoever cannot wait sends SIGKILL. Every `graceMs` the log names what is
  * still being waited for.
  *
- * An error that nobody caught: logged as fatal, the same stop, `exit(1)`. Here `graceMs` is the end:
+ * An error that nobody caught: logged as fatal, the same stop, `exit(1)`. Here `faultGraceMs` is the end:
  * a process in an unknown state may never finish.
  */
 export function createLifecycle(options: {
   logger: Logger;
   graceMs: number;
+  /** How long an orderly stop may take after an error that nobody caught; `graceMs` when not said. */
+  faultGraceMs?: number | undefined;
   signals?: Signals;
   exit?: (code: ExitCode) => void;
 }): Lifecycle {
-  const { logger, graceMs, signals = process, exit = (code) => process.exit(code) } = options;
+  const {
+    logger,
+    graceMs,
+    faultGraceMs = options.graceMs,
+    signals = process,
+    exit = (code) => process.exit(code),
+  } = options;
   const steps = stepsToStop(logger, graceMs);
   let starting: Promise<void> | undefined;
   let stopping: Promise<ExitCode> | undefined;
@@ -103,7 +111,7 @@ export function createLifecycle(options: {
     const giveUp = setTimeout(() => {
       logger.fatal({ waitingFor: steps.current() }, "gave up waiting");
       end(exitCodes.unexpected);
-    }, graceMs);
+    }, faultGraceMs);
     void stop("unexpected error").then(() => {
       clearTimeout(giveUp);
       end(exitCodes.unexpected);

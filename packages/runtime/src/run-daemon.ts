@@ -26,16 +26,18 @@ export async function runDaemon<Env extends DaemonEnv>(options: {
   readonly name: string;
   readonly readEnv: () => Env;
   readonly start: (daemon: Daemon<Env>) => Promise<void>;
+  /** How long an orderly stop may take after an error that nobody caught. */
+  readonly faultGraceMs?: number;
   readonly explain?: (error: unknown) => UserError | undefined;
 }): Promise<void> {
-  const { name, readEnv, start, explain } = options;
+  const { name, readEnv, start, faultGraceMs, explain } = options;
   await runApp({
     name,
     ...(explain === undefined ? {} : { explain }),
     main: async () => {
       const env = readEnv();
       const logger = createLogger({ app: name, level: env.EVERGRANT_LOG_LEVEL, pretty: env.EVERGRANT_LOG_PRETTY });
-      const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS });
+      const lifecycle = createLifecycle({ logger, graceMs: env.EVERGRANT_SHUTDOWN_GRACE_MS, faultGraceMs });
       await lifecycle.start(() => start({ env, logger, lifecycle }));
     },
   });

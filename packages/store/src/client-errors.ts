@@ -63,6 +63,21 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
+ * Whether the rows themselves are refused (SQLSTATE classes 22 data, 23 constraint, 54 limit): trying the
+ * same again is no use. Nothing else says that, not even an error that is not transient: a password that
+ * was changed, a migration under way, a process out of sockets are mended by somebody.
+ */
+export function isRefusal(error: unknown): boolean {
+  return /^(22|23|54)/.test(readFacts(error).state ?? "");
+}
+
+/** Whether the statement waited too long, as for a row that somebody else holds. */
+export function isTimeout(error: unknown): boolean {
+  const { state } = readFacts(error);
+  return state === "57014" || state === "55P03";
+}
+
+/**
  * One line about a failure of the store that is fit for logs and terminals: what PostgreSQL said
  * and its code, never a value of a row or a parameter. An error of any other kind is told by its
  * class alone, since its text may hold anything.

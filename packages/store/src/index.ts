@@ -4,7 +4,7 @@ export { listApps, type OAuthAppSummary } from "./apps/list-apps.ts";
 export { loadApps, type OAuthAppWithSecrets } from "./apps/load-apps.ts";
 export { ENVIRONMENTS, type Environment, type OAuthApp } from "./apps/oauth-app.ts";
 export { openStore, type Store, type StoreOptions } from "./client.ts";
-export { describeStoreError, isTransient } from "./client-errors.ts";
+export { describeStoreError, isRefusal, isTimeout, isTransient } from "./client-errors.ts";
 export { awaitOutcomes, type RefreshAnswer } from "./connections/await-outcomes.ts";
 export type { ConnectionToImport, ImportResult } from "./connections/connection-to-import.ts";
 export { importConnections } from "./connections/import-connections.ts";
@@ -24,7 +24,7 @@ export {
 export { type MigrateOptions, type MigrateResult, migrate } from "./migrate.ts";
 export { pendingMigrations } from "./migrate-pending.ts";
 export { type Claim, claim } from "./refresh/claim.ts";
-export { renewLeases } from "./refresh/lease.ts";
+export { isLeaseAlive, type Lease, renewLeases } from "./refresh/lease.ts";
 export { type SealedTokens, type Settlement, type SettleResult, settle } from "./refresh/settle.ts";
 export * from "./reports/index.ts";
 export { NotMigratedError, requireMigrated } from "./require-migrated.ts";

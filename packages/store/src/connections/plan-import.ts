@@ -1,4 +1,4 @@
-import { type ConnectionState, dueAfterSuccess, type ProviderDescriptor, type RefreshMode } from "@evergrant/core";
+import { type ConnectionState, dueAfterImport, type ProviderDescriptor, type RefreshMode } from "@evergrant/core";
 import type { ConnectionToImport, ImportResult } from "./connection-to-import.ts";
 
 const APPS_SHOWN = 5;
@@ -125,7 +125,7 @@ function planWrite(
     previousState: earlier === undefined ? (existing?.state ?? null) : earlier.previousState,
     mode,
     generation: (existing?.generation ?? 0) + 1,
-    dueAt: dueAfterSuccess(schedule, descriptor, now),
+    dueAt: dueAfterImport(schedule, descriptor, now),
     fingerprints: [...(earlier?.fingerprints ?? []), from.fingerprint],
   };
 }

@@ -34,19 +34,28 @@ export interface Claim {
  * over and reports `unsettledSince`.
  *
  * @param holder name of this process, for people
+ * @param mayTakeOver false while this process has just seen the database in trouble: then others may
+ *   have been cut off from it too, and need the time of a lease to come back with their answers
  * @throws the driver's error when the database is away; then no claim is known to have been made,
  *   and one made unseen ends with its lease
  */
 export async function claim(
   { prisma }: Pick<Store, "prisma">,
   connectionIds: readonly string[],
-  { holder, leaseMs }: { readonly holder: string; readonly leaseMs: number },
+  options: { readonly holder: string; readonly leaseMs: number; readonly mayTakeOver?: boolean },
 ): Promise<Claim[]> {
-  const rows = await prisma.$queryRaw<ClaimRow[]>(claimStatement(connectionIds, holder, leaseMs));
+  const rows = await prisma.$queryRaw<ClaimRow[]>(claimStatement(connectionIds, { mayTakeOver: true, ...options }));
   return rows.map(toClaim);
 }
 
-function claimStatement(connectionIds: readonly string[], holder: string, leaseMs: number): Prisma.Sql {
+function claimStatement(
+  connectionIds: readonly string[],
+  {
+    holder,
+    leaseMs,
+    mayTakeOver,
+  }: { readonly holder: string; readonly leaseMs: number; readonly mayTakeOver: boolean },
+): Prisma.Sql {
   return Prisma.sql`
     WITH eligible AS (
       SELECT c.id, c.app_id, c.mode, c.due_at, c.access_token_expires_at, c.grant_expires_at,
@@ -68,7 +77,7 @@ function claimStatement(connectionIds: readonly string[], holder: string, leaseM
       ON CONFLICT (connection_id) DO UPDATE
         SET intent_id = excluded.intent_id, generation = excluded.generation, fingerprint = excluded.fingerprint,
             holder = excluded.holder, claimed_at = excluded.claimed_at, lease_expires_at = excluded.lease_expires_at
-        WHERE i.lease_expires_at < clock_timestamp()
+        WHERE i.lease_expires_at < clock_timestamp() AND ${mayTakeOver}::boolean
           AND (i.claimed_at > pg_postmaster_start_time()
                OR pg_postmaster_start_time() < clock_timestamp() - ${leaseMs}::int * interval '1 millisecond')
       RETURNING connection_id, intent_id, claimed_at, first_claimed_at

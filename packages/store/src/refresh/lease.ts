@@ -1,28 +1,47 @@
 import type { Store } from "../client.ts";
 
+/** Which lease: one connection has one intent at a time. */
+export interface Lease {
+  readonly connectionId: string;
+  readonly intentId: string;
+}
+
 /**
  * Renews the leases of refreshes that are still in flight.
  *
- * @returns the intents that are no longer ours: settled meanwhile, or taken over after the lease died.
- *   Their answers must still be settled; the settle itself finds out that they are stale.
+ * @returns the ids of the intents that were renewed. One that is missing was settled, taken over, or is
+ *   held by another statement at this moment: only `isLeaseAlive` tells.
  */
 export async function renewLeases(
   { prisma }: Pick<Store, "prisma">,
-  intentIds: readonly string[],
+  leases: readonly Lease[],
   leaseMs: number,
-): Promise<string[]> {
-  if (intentIds.length === 0) return [];
+): Promise<ReadonlySet<string>> {
+  if (leases.length === 0) return new Set();
   // A row that a settle holds is passed over: waiting for it in another order could deadlock.
   const rows = await prisma.$queryRaw<{ intent_id: string }[]>`
     WITH ours AS (
       SELECT i.connection_id FROM refresh_intent i
-      WHERE i.intent_id = ANY(${intentIds as string[]}::uuid[])
+      WHERE i.connection_id = ANY(${leases.map((lease) => lease.connectionId)}::text[])
+        AND i.intent_id = ANY(${leases.map((lease) => lease.intentId)}::uuid[])
       FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE refresh_intent i
     SET lease_expires_at = clock_timestamp() + ${leaseMs}::int * interval '1 millisecond'
     FROM ours WHERE i.connection_id = ours.connection_id
     RETURNING i.intent_id::text`;
-  const renewed = new Set(rows.map((row) => row.intent_id));
-  return intentIds.filter((id) => !renewed.has(id));
+  return new Set(rows.map((row) => row.intent_id));
+}
+
+/** Whether a lease still excludes others, and will for `marginMs` more. Waits for nobody. */
+export async function isLeaseAlive(
+  { prisma }: Pick<Store, "prisma">,
+  lease: Lease,
+  marginMs: number,
+): Promise<boolean> {
+  const rows = await prisma.$queryRaw<unknown[]>`
+    SELECT 1 FROM refresh_intent
+    WHERE connection_id = ${lease.connectionId} AND intent_id = ${lease.intentId}::uuid
+      AND lease_expires_at > clock_timestamp() + ${marginMs}::int * interval '1 millisecond'`;
+  return rows.length > 0;
 }

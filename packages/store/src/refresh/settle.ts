@@ -36,8 +36,10 @@ export type SettleResult = "settled" | "repeated" | "stale";
 
 /**
  * Ends refreshes, many at once, in one transaction: tokens, schedule, journal, tally, outbox and the
- * end of the intent. Compare-and-set on generation and intent, for success and for failure: a stale
- * holder's write changes nothing (invariants 2 and 3).
+ * end of the intent. Compare-and-set on the generation, and for a failure on the intent as well: a stale
+ * holder's write changes nothing (invariants 2 and 3). A success whose intent was taken over meanwhile
+ * still counts while the generation is the one it presented: it holds the only token that works, and
+ * whoever took over presented a spent one.
  *
  * Safe to try again after any error, also when the commit's answer was lost.
  *
@@ -76,7 +78,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       RETURNING i.intent_id
     ), judged AS (
       SELECT s.*, l.state AS state_before, CASE
-          WHEN x.intent_id IS NOT NULL AND l.generation = s.generation THEN 'settled'
+          WHEN l.generation = s.generation
+               AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL AND l.state = 'active') THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result
       FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id
@@ -158,11 +161,16 @@ function inputRows(settlements: readonly Settlement[]): Prisma.Sql {
       ${column((item) => toBase64(item.tokens?.accessToken ?? null))}::text[],
       ${column((item) => toBase64(item.tokens?.fingerprint ?? null))}::text[],
       ${column((item) => item.tokens?.secretId ?? null)}::bigint[],
-      ${column((item) => Math.round(item.durationMs))}::int[], ${column((item) => Math.round(item.latenessMs))}::int[],
+      ${column((item) => int4(item.durationMs))}::int[], ${column((item) => int4(item.latenessMs))}::int[],
       ${column((item) => JSON.stringify(item.decision.events))}::jsonb[]
     ) AS s(connection_id, app_id, intent_id, generation, outcome, cause, state, due_at, access_token_expires_at,
            grant_expires_at, grant_hard_expires_at, strikes, first_strike_at, failures, unknown_since,
            refresh_token, access_token, fingerprint, secret_id, duration_ms, lateness_ms, events)`;
+}
+
+/** The tally's columns end at 24.8 days; a statistic must never cost a token. */
+function int4(ms: number): number {
+  return Math.min(2_147_483_647, Math.max(0, Math.round(ms)));
 }
 
 function toDate(epochMs: number | null): Date | null {

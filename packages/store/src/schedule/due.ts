@@ -16,9 +16,7 @@ export interface DueConnection extends DuePosition {
 
 /**
  * Reads an app's due connections after a position, longest due first. Cost follows what is returned:
- * one range of one index.
- *
- * @param now the database's clock at the time of reading, epoch ms, comes back with the rows
+ * one range of one index (`now()` and not `clock_timestamp()`, which no index can bound).
  */
 export async function readDue(
   { prisma }: Pick<Store, "prisma">,
@@ -29,7 +27,7 @@ export async function readDue(
   const rows = await prisma.$queryRaw<DueRow[]>`
     SELECT id, due_at, mode::text, access_token_expires_at, grant_expires_at
     FROM connection
-    WHERE app_id = ${appId} AND due_at <= clock_timestamp() AND (due_at, id) > (${from}::timestamptz, ${fromId})
+    WHERE app_id = ${appId} AND due_at <= now() AND (due_at, id) > (${from}::timestamptz, ${fromId})
     ORDER BY due_at, id
     LIMIT ${limit}`;
   return rows.map((row) => ({

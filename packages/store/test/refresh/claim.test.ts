@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { claim, renewLeases, settle } from "../../src/index.ts";
+import { claim, isLeaseAlive, renewLeases, settle } from "../../src/index.ts";
 import { addApp, killLeases, makeDue, openTestStore, successOf, type TestStore, textOf, tokenText } from "./rows.ts";
 
 let { store, connect, reopen, close } = {} as TestStore;
@@ -62,6 +62,15 @@ describe("a claim", () => {
     expect(taken?.intentId).not.toBe(lost?.intentId);
     expect(taken?.unsettledSince).toBe((lost?.claimedAt ?? 0) - 10);
     expect(taken?.connection.unknownSince).toBe(taken?.unsettledSince);
+  });
+
+  test("takes nothing over while its own process has just seen the database in trouble", async () => {
+    await connect("a");
+    await claimAll(["a"]);
+    await killLeases(store);
+    const options = { holder: "two", leaseMs: 30_000 };
+    expect(await claim(store, ["a"], { ...options, mayTakeOver: false })).toEqual([]);
+    expect(await claim(store, ["a"], { ...options, mayTakeOver: true })).toHaveLength(1);
   });
 
   test("from before a restart of the database is left to its holder for the time of a lease", async () => {
@@ -138,14 +147,18 @@ describe("a lease", () => {
   test("is renewed while its intent is ours, and reported lost when another took over", async () => {
     await connect("a");
     const [mine] = await claimAll(["a"]);
-    const intentId = mine?.intentId ?? "";
-    expect(await renewLeases(store, [intentId], 30_000)).toEqual([]);
+    const lease = { connectionId: "a", intentId: mine?.intentId ?? "" };
+    const ours = new Set([lease.intentId]);
+    expect(await renewLeases(store, [lease], 30_000)).toEqual(ours);
+    expect(await isLeaseAlive(store, lease, 1_000)).toBe(true);
     await killLeases(store);
     // Late but not taken over: still ours.
-    expect(await renewLeases(store, [intentId], 30_000)).toEqual([]);
+    expect(await isLeaseAlive(store, lease, 0)).toBe(false);
+    expect(await renewLeases(store, [lease], 30_000)).toEqual(ours);
     await killLeases(store);
     await claimAll(["a"], "two");
-    expect(await renewLeases(store, [intentId], 30_000)).toEqual([intentId]);
+    expect(await renewLeases(store, [lease], 30_000)).toEqual(new Set());
+    expect(await isLeaseAlive(store, lease, 0)).toBe(false);
   });
 
   test("renewal in one order never deadlocks with settles in another", async () => {
@@ -154,9 +167,9 @@ describe("a lease", () => {
     for (let round = 0; round < 5; round++) {
       const claims = await claimAll(ids);
       expect(claims).toHaveLength(100);
-      const intents = claims.map((item) => item.intentId);
+      const leases = claims.map(({ connection, intentId }) => ({ connectionId: connection.id, intentId }));
       await Promise.all([
-        renewLeases(store, intents.toReversed(), 30_000),
+        renewLeases(store, leases.toReversed(), 30_000),
         settle(
           store,
           claims.slice(0, 50).map((item) => successOf(item)),

@@ -81,6 +81,14 @@ describe("a success", () => {
     expect((await rowOf("a")).tokenSet?.accessToken).toBeNull();
   });
 
+  test("that comes a month late is stored all the same", async () => {
+    await connect("a");
+    const month = 31 * 86_400_000;
+    const settlement = { ...successOf(await claimOne("a")), latenessMs: month, durationMs: month };
+    expect(await settle(store, [settlement], "p")).toEqual(["settled"]);
+    expect((await rowOf("a")).generation).toBe(2);
+  });
+
   test("that is written again, because the commit's answer was lost, counts once", async () => {
     await connect("a");
     const settlement = successOf(await claimOne("a"));
@@ -123,6 +131,29 @@ describe("a worker that wakes late", () => {
     expect(await settle(store, [successOf(other)], "two")).toEqual(["settled"]);
     expect(await settle(store, [deadly], "one")).toEqual(["stale"]);
     expect(await rowOf("a")).toMatchObject({ state: "active", strikes: 0, generation: 2 });
+  });
+
+  test("with the only token that works stores it, although another has taken over and presented a spent one", async () => {
+    await connect("a");
+    const sleeper = await claimOne("a");
+    await killLeases(store);
+    const other = await claimOne("a", "two");
+    expect(await settle(store, [successOf(sleeper)], "one")).toEqual(["settled"]);
+    expect(await rowOf("a")).toMatchObject({ token: tokenText("a", 2), generation: 2 });
+    const deadly = failureOf(other, { state: "needs_reauth", dueAt: null, strikes: 2 });
+    expect(await settle(store, [deadly], "two")).toEqual(["stale"]);
+    expect(await rowOf("a")).toMatchObject({ state: "active", strikes: 0, generation: 2, intent: null });
+  });
+
+  test("cannot bring a connection back that was given up meanwhile: its token is kept as a candidate", async () => {
+    await connect("a");
+    const sleeper = await claimOne("a");
+    await killLeases(store);
+    const deadly = failureOf(await claimOne("a", "two"), { state: "needs_reauth", dueAt: null, strikes: 2 });
+    await settle(store, [deadly], "two");
+    expect(await settle(store, [successOf(sleeper)], "one")).toEqual(["stale"]);
+    expect(await rowOf("a")).toMatchObject({ state: "needs_reauth", generation: 1 });
+    expect(await store.prisma.tokenCandidate.count({ where: { connectionId: "a" } })).toBe(1);
   });
 
   test("changes nothing after a reconnect that came in between", async () => {
@@ -183,7 +214,7 @@ describe("a failure", () => {
 test("one stale settlement leaves its neighbours in the batch alone", async () => {
   for (const id of ["a", "b", "c"]) await connect(id);
   const claims = [await claimOne("a"), await claimOne("b"), await claimOne("c")];
-  await store.prisma.refreshIntent.delete({ where: { connectionId: "b" } });
+  await store.prisma.tokenSet.update({ where: { connectionId: "b" }, data: { generation: 2 } });
   const results = await settle(
     store,
     claims.map((item) => successOf(item)),

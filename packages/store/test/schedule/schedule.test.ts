@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Prisma } from "../../src/generated/client.ts";
 import { compactTally, readAppSchedules, readDue, saveCursor } from "../../src/index.ts";
 import { openTestStore, type TestStore } from "../refresh/rows.ts";
 
@@ -25,6 +26,27 @@ describe("due connections", () => {
       if (page.length < 3) break;
     }
     expect(seen).toEqual(Array.from({ length: 10 }, (_, index) => `c${index}`));
+  });
+
+  test("are found without looking at those that are not due", async () => {
+    await store.prisma.$executeRaw`
+      INSERT INTO connection (id, app_id, mode, due_at)
+      SELECT 'later-' || n, 'app', 'fresh', now() + n * interval '1 min' FROM generate_series(1, 5000) n`;
+    for (const id of ["a", "b", "c"]) await connect(id);
+    await store.prisma.$executeRaw`ANALYZE connection`;
+    let plan = "";
+    const explaining = {
+      $queryRaw: async (text: TemplateStringsArray, ...values: unknown[]) => {
+        const [first = "", ...rest] = text;
+        const query = Prisma.sql([`EXPLAIN (ANALYZE, COSTS OFF) ${first}`, ...rest], ...values);
+        const rows = await store.prisma.$queryRaw<Record<string, string>[]>(query);
+        plan = rows.map((row) => Object.values(row)[0]).join("\n");
+        return [];
+      },
+    };
+    await readDue({ prisma: explaining as never }, { appId: "app", after: null, limit: 500 });
+    expect(plan).toContain("Index Cond");
+    expect(plan).not.toContain("Rows Removed by Filter");
   });
 
   test("with the same due time are told apart by id", async () => {
