@@ -59,7 +59,7 @@ for (const [name, goAway] of [
     await goAway();
     const samples = await expectAway();
     expect(samples.get("process_cpu_seconds_total")).toBeGreaterThan(0);
-    expect(samples.get("evergrant_queue_up")).toBe(0);
+    await expect.poll(async () => (await metrics.samples()).get("evergrant_queue_up"), { timeout: 10_000 }).toBe(0);
     expect([...samples.keys()].filter((name) => name.includes('app="xero-prod"'))).toEqual([]);
 
     await proxy.restore();
