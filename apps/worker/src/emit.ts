@@ -44,6 +44,8 @@ export function createEmitter(logger: Logger, register: Registry): (report: Refr
 }
 
 function log(logger: Logger, { claim, provider, outcome, decision, result, durationMs }: RefreshReport): void {
+  // Nearly every refresh: nothing to tell, nothing to be put together.
+  if (result !== "stale" && decision.events.length === 0 && !logger.isLevelEnabled("debug")) return;
   const subject = { connection: claim.connection.id, oauthApp: claim.appId, provider };
   const { requestId, status } = outcome.evidence;
   const details = { generation: claim.generation, outcome: outcome.kind, status, requestId, durationMs };

@@ -189,7 +189,12 @@ function readEvidence(
   descriptor: ProviderDescriptor,
   secrets: readonly (string | null)[],
 ): Evidence {
-  const spellings = secrets.flatMap((secret) => (secret === null ? [] : spellingsOf(secret)));
+  // Most answers say nothing that could quote a secret; spelling out four of them is left until one does.
+  let known: readonly string[] | undefined;
+  const spellings = () => {
+    known ??= secrets.flatMap((secret) => (secret === null ? [] : spellingsOf(secret)));
+    return known;
+  };
   const requestId = descriptor.requestIdHeader === null ? undefined : answer.headers[descriptor.requestIdHeader];
   const isStandard = said.error !== null && STANDARD_ERRORS.has(said.error);
   return {
@@ -201,10 +206,10 @@ function readEvidence(
 }
 
 /** A provider may echo what it was sent; nothing that was sent may be repeated by us. */
-function scrub(text: string | null, longest: number, secrets: readonly string[]): string | null {
+function scrub(text: string | null, longest: number, secrets: () => readonly string[]): string | null {
   if (text === null || text === "") return null;
   let clean = printable(text);
-  for (const secret of secrets) clean = clean.replaceAll(secret, "[removed]");
+  for (const secret of secrets()) clean = clean.replaceAll(secret, "[removed]");
   // A long unbroken run of token characters is no word of any language.
   return clean.replace(/[\w\-.~+/=%]{40,}/g, "[removed]").slice(0, longest);
 }

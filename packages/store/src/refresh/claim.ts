@@ -44,7 +44,9 @@ export async function claim(
   connectionIds: readonly string[],
   options: { readonly holder: string; readonly leaseMs: number; readonly mayTakeOver?: boolean },
 ): Promise<Claim[]> {
-  const rows = await prisma.$queryRaw<ClaimRow[]>(claimStatement(connectionIds, { mayTakeOver: true, ...options }));
+  const statement = claimStatement(connectionIds, { mayTakeOver: true, ...options });
+  const [answer] = await prisma.$queryRaw<{ rows: string | null }[]>(statement);
+  const rows: readonly ClaimRow[] = JSON.parse(answer?.rows ?? "[]");
   return rows.map(toClaim);
 }
 
@@ -82,54 +84,66 @@ function claimStatement(
                OR pg_postmaster_start_time() < clock_timestamp() - ${leaseMs}::int * interval '1 millisecond')
       RETURNING connection_id, intent_id, claimed_at, first_claimed_at
     )
-    SELECT e.*, i.intent_id::text, i.claimed_at, i.first_claimed_at
+    SELECT json_agg(json_build_object(
+        'id', e.id, 'appId', e.app_id, 'mode', e.mode, 'generation', e.generation, 'breaker', e.breaker_state,
+        'refreshToken', encode(e.refresh_token, 'base64'), 'strikes', e.strikes, 'failures', e.failures,
+        'dueAt', ${epochMs("e.due_at")}, 'accessTokenExpiresAt', ${epochMs("e.access_token_expires_at")},
+        'grantExpiresAt', ${epochMs("e.grant_expires_at")}, 'grantHardExpiresAt', ${epochMs("e.grant_hard_expires_at")},
+        'firstStrikeAt', ${epochMs("e.first_strike_at")}, 'unknownSince', ${epochMs("e.unknown_since")},
+        'intentId', i.intent_id, 'claimedAt', ${epochMs("i.claimed_at")},
+        'firstClaimedAt', ${epochMs("i.first_claimed_at")}))::text AS rows
     FROM intent i JOIN eligible e ON e.id = i.connection_id`;
 }
 
-interface ClaimRow {
-  readonly id: string;
-  readonly app_id: string;
-  readonly mode: RefreshMode;
-  readonly due_at: Date;
-  readonly access_token_expires_at: Date | null;
-  readonly grant_expires_at: Date | null;
-  readonly grant_hard_expires_at: Date | null;
-  readonly strikes: number;
-  readonly first_strike_at: Date | null;
-  readonly failures: number;
-  readonly unknown_since: Date | null;
-  readonly generation: number;
-  readonly refresh_token: Uint8Array;
-  readonly breaker_state: BreakerState;
-  readonly intent_id: string;
-  readonly claimed_at: Date;
-  readonly first_claimed_at: Date;
+/** Columns hold whole milliseconds. */
+function epochMs(column: string): Prisma.Sql {
+  return Prisma.raw(`(extract(epoch FROM ${column}) * 1000)::bigint`);
 }
 
-function toClaim(row: ClaimRow): Claim {
-  const claimedAt = row.claimed_at.getTime();
-  const firstClaimedAt = row.first_claimed_at.getTime();
-  const unsettledSince = firstClaimedAt < claimedAt ? firstClaimedAt : null;
+/** All rows come as one JSON text, which costs Prisma a fifth of what single values do. Times are epoch ms. */
+interface ClaimRow {
+  readonly id: string;
+  readonly appId: string;
+  readonly mode: RefreshMode;
+  readonly generation: number;
+  readonly breaker: BreakerState;
+  /** Base64. */
+  readonly refreshToken: string;
+  readonly strikes: number;
+  readonly failures: number;
+  readonly dueAt: number;
+  readonly accessTokenExpiresAt: number | null;
+  readonly grantExpiresAt: number | null;
+  readonly grantHardExpiresAt: number | null;
+  readonly firstStrikeAt: number | null;
+  readonly unknownSince: number | null;
+  readonly intentId: string;
+  readonly claimedAt: number;
+  readonly firstClaimedAt: number;
+}
+
+function toClaim({ id, intentId, appId, generation, breaker, dueAt, claimedAt, ...row }: ClaimRow): Claim {
+  const unsettledSince = row.firstClaimedAt < claimedAt ? row.firstClaimedAt : null;
   return {
-    intentId: row.intent_id,
-    appId: row.app_id,
-    generation: row.generation,
-    refreshToken: row.refresh_token,
-    breaker: row.breaker_state,
-    dueAt: row.due_at.getTime(),
+    intentId,
+    appId,
+    generation,
+    refreshToken: Buffer.from(row.refreshToken, "base64"),
+    breaker,
+    dueAt,
     claimedAt,
     unsettledSince,
     connection: {
-      id: row.id,
+      id,
       mode: row.mode,
-      accessTokenExpiresAt: row.access_token_expires_at?.getTime() ?? null,
-      grantExpiresAt: row.grant_expires_at?.getTime() ?? null,
-      grantHardExpiresAt: row.grant_hard_expires_at?.getTime() ?? null,
+      accessTokenExpiresAt: row.accessTokenExpiresAt,
+      grantExpiresAt: row.grantExpiresAt,
+      grantHardExpiresAt: row.grantHardExpiresAt,
       strikes: row.strikes,
-      firstStrikeAt: row.first_strike_at?.getTime() ?? null,
+      firstStrikeAt: row.firstStrikeAt,
       failures: row.failures,
       // A claim that was never settled may have reached the provider.
-      unknownSince: row.unknown_since?.getTime() ?? unsettledSince,
+      unknownSince: row.unknownSince ?? unsettledSince,
     },
   };
 }

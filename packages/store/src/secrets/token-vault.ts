@@ -8,6 +8,8 @@ import { SecretError } from "./secret-error.ts";
 const formatVersion = 1;
 const headerBytes = 5;
 const fingerprintBytes = 16;
+/** A refresh opens one token and seals two of one owner: its key is derived once. */
+const ownersRemembered = 2_000;
 
 /** Where a token belongs. A ciphertext opens in its own place only. */
 export interface TokenPlace {
@@ -45,23 +47,25 @@ export interface TokenVault {
  */
 export function createTokenVault(tokenKeys: readonly DataKey[], fingerprintKey: KeyObject): TokenVault {
   const sealingKey = tokenKeys.reduce((newest, key) => (key.version > newest.version ? key : newest));
-  const keyById = new Map(tokenKeys.map(({ id, key }) => [id, key]));
+  const keysById = new Map(tokenKeys.map(({ id, key }) => [id, rememberOwners(key)]));
+  const sealingKeyOf = keysById.get(sealingKey.id) ?? rememberOwners(sealingKey.key);
 
   const seal = (place: Place, secret: string): Uint8Array<ArrayBuffer> => {
     const plaintext = Buffer.from(secret);
     const sealed = new Uint8Array(headerBytes + boxOverheadBytes + plaintext.length);
     sealed[0] = formatVersion;
     new DataView(sealed.buffer).setUint32(1, sealingKey.id);
-    sealInto(sealed, headerBytes, deriveKey(sealingKey.key, place.owner), place.context, plaintext);
+    sealInto(sealed, headerBytes, sealingKeyOf(place.owner), place.context, plaintext);
     return sealed;
   };
   const open = (place: Place, sealed: Uint8Array): string => {
     if (sealed.length < headerBytes || sealed[0] !== formatVersion)
       throw new SecretError(`${place.name} is not a sealed value.`);
     const keyId = new DataView(sealed.buffer, sealed.byteOffset).getUint32(1);
-    const key = keyById.get(keyId);
-    if (key === undefined) throw new SecretError(`${place.name} was sealed by data key ${keyId}, which is not loaded.`);
-    const plaintext = openBox(sealed.subarray(headerBytes), deriveKey(key, place.owner), place.context);
+    const keyOf = keysById.get(keyId);
+    if (keyOf === undefined)
+      throw new SecretError(`${place.name} was sealed by data key ${keyId}, which is not loaded.`);
+    const plaintext = openBox(sealed.subarray(headerBytes), keyOf(place.owner), place.context);
     if (plaintext === undefined)
       throw new SecretError(`${place.name} does not open: it is damaged, or not in its place.`);
     return plaintext.toString();
@@ -74,6 +78,19 @@ export function createTokenVault(tokenKeys: readonly DataKey[], fingerprintKey: 
     openClientSecret: (place, sealed) => open(clientSecretPlace(place), sealed),
     fingerprint: (refreshToken) =>
       Uint8Array.from(createHmac("sha256", fingerprintKey).update(refreshToken).digest().subarray(0, fingerprintBytes)),
+  };
+}
+
+/** The derived keys of the owners met last. */
+function rememberOwners(key: KeyObject): (owner: string) => Buffer {
+  const known = new Map<string, Buffer>();
+  return (owner) => {
+    const found = known.get(owner);
+    if (found !== undefined) return found;
+    if (known.size === ownersRemembered) known.clear();
+    const derived = deriveKey(key, owner);
+    known.set(owner, derived);
+    return derived;
   };
 }
 
