@@ -123,7 +123,7 @@ export const knownVariables = {
   EVERGRANT_WORKER_CONCURRENCY: {
     apps: ["worker"],
     description: "Refreshes that one worker has in flight at once, for each OAuth app",
-    default: "50",
+    default: "200",
     schema: envValue.whole({ min: 1, max: 10_000 }),
   },
   EVERGRANT_LEASE_MS: {

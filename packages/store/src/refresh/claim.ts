@@ -58,7 +58,7 @@ function claimStatement(
     mayTakeOver,
   }: { readonly holder: string; readonly leaseMs: number; readonly mayTakeOver: boolean },
 ): Prisma.Sql {
-  return Prisma.sql`
+  return Prisma.sql`/* prepared: claim */
     WITH eligible AS (
       SELECT c.id, c.app_id, c.mode, c.due_at, c.access_token_expires_at, c.grant_expires_at,
              c.grant_hard_expires_at, c.strikes, c.first_strike_at, c.failures, c.unknown_since,

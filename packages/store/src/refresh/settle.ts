@@ -63,7 +63,7 @@ export async function settle(
  * touched; the intent is removed only under that lock.
  */
 function settleStatement(settlements: readonly Settlement[], process: string): Prisma.Sql {
-  return Prisma.sql`
+  return Prisma.sql`/* prepared: settle */
     WITH input AS (${inputRows(settlements)}), locked AS (
       SELECT c.id, c.state, t.generation, t.fingerprint
       FROM connection c JOIN token_set t ON t.connection_id = c.id
