@@ -14,7 +14,6 @@ const claimed: Claim = {
   appId: "app",
   generation: 7,
   refreshToken: new Uint8Array([1]),
-  breaker: "closed",
   dueAt: CLAIMED_AT - 250,
   claimedAt: CLAIMED_AT,
   unsettledSince: null,

@@ -1,4 +1,4 @@
-import type { BreakerState, ConnectionSchedule, RefreshMode } from "@evergrant/core";
+import type { ConnectionSchedule, RefreshMode } from "@evergrant/core";
 import type { Store } from "../client.ts";
 import { Prisma } from "../generated/client.ts";
 
@@ -10,7 +10,6 @@ export interface Claim {
   /** Ciphertext of the refresh token to present, bound to connection and generation. */
   readonly refreshToken: Uint8Array;
   readonly connection: ConnectionSchedule;
-  readonly breaker: BreakerState;
   readonly dueAt: number;
   readonly claimedAt: number;
   /** When the first of the unsettled claims before this one was made; null when there was none. */
@@ -62,7 +61,7 @@ function claimStatement(
     WITH eligible AS (
       SELECT c.id, c.app_id, c.mode, c.due_at, c.access_token_expires_at, c.grant_expires_at,
              c.grant_hard_expires_at, c.strikes, c.first_strike_at, c.failures, c.unknown_since,
-             t.generation, t.fingerprint, t.refresh_token, a.breaker_state
+             t.generation, t.fingerprint, t.refresh_token
       FROM connection c
       JOIN token_set t ON t.connection_id = c.id
       JOIN oauth_app a ON a.id = c.app_id
@@ -85,7 +84,7 @@ function claimStatement(
       RETURNING connection_id, intent_id, claimed_at, first_claimed_at
     )
     SELECT json_agg(json_build_object(
-        'id', e.id, 'appId', e.app_id, 'mode', e.mode, 'generation', e.generation, 'breaker', e.breaker_state,
+        'id', e.id, 'appId', e.app_id, 'mode', e.mode, 'generation', e.generation,
         'refreshToken', encode(e.refresh_token, 'base64'), 'strikes', e.strikes, 'failures', e.failures,
         'dueAt', ${epochMs("e.due_at")}, 'accessTokenExpiresAt', ${epochMs("e.access_token_expires_at")},
         'grantExpiresAt', ${epochMs("e.grant_expires_at")}, 'grantHardExpiresAt', ${epochMs("e.grant_hard_expires_at")},
@@ -106,7 +105,6 @@ interface ClaimRow {
   readonly appId: string;
   readonly mode: RefreshMode;
   readonly generation: number;
-  readonly breaker: BreakerState;
   /** Base64. */
   readonly refreshToken: string;
   readonly strikes: number;
@@ -122,14 +120,13 @@ interface ClaimRow {
   readonly firstClaimedAt: number;
 }
 
-function toClaim({ id, intentId, appId, generation, breaker, dueAt, claimedAt, ...row }: ClaimRow): Claim {
+function toClaim({ id, intentId, appId, generation, dueAt, claimedAt, ...row }: ClaimRow): Claim {
   const unsettledSince = row.firstClaimedAt < claimedAt ? row.firstClaimedAt : null;
   return {
     intentId,
     appId,
     generation,
     refreshToken: Buffer.from(row.refreshToken, "base64"),
-    breaker,
     dueAt,
     claimedAt,
     unsettledSince,
