@@ -4,49 +4,56 @@ import { resolveDescriptor, type TokenClient } from "@evergrant/providers";
 import type { Logger } from "@evergrant/runtime";
 import {
   claim,
+  dropCandidate,
   isLeaseAlive,
   isRefusal,
   isTimeout,
   isTransient,
   loadApps,
+  nextCandidate,
   renewLeases,
   type Settlement,
   type Store,
   settle,
 } from "@evergrant/store";
+import type { Escrow } from "@evergrant/store/escrow";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { Registry } from "prom-client";
 import { createCredentialCache } from "./app-credentials.ts";
 import { batch } from "./batch.ts";
 import { createEmitter } from "./emit.ts";
 import type { WorkerEnv } from "./env.ts";
+import { openSafekeeping } from "./escrow/open-safekeeping.ts";
 import { keepLeases } from "./lease-keeper.ts";
 import { openApp } from "./open-app.ts";
 import { createPresentToken } from "./present-token.ts";
 import type { RefreshParts } from "./refresh-connection.ts";
-import { settleUntilWritten } from "./settle-until-written.ts";
 
 const LARGEST_CLAIM = 256;
 const LARGEST_SETTLE = 128;
 
-/** Wires the use-case to the store, the vault and the provider client of this process. */
+/** Wires the use-case to the store, the vault, the escrow and the provider client of this process. */
 export function createRefreshParts({
   env,
   store,
   vault,
+  escrow,
   client,
   logger,
   register,
   onError,
+  isStopping,
 }: {
   readonly env: Pick<WorkerEnv, "EVERGRANT_LEASE_MS">;
   readonly store: Store;
   readonly vault: TokenVault;
+  readonly escrow: Escrow;
   readonly client: TokenClient;
   readonly logger: Logger;
   readonly register: Registry;
   readonly onError: (error: unknown) => void;
-}): { readonly parts: RefreshParts & { appIds(): Promise<Iterable<string>> }; readonly close: () => void } {
+  readonly isStopping: () => boolean;
+}): { readonly parts: RefreshParts & { appIds(): Promise<Iterable<string>> }; readonly close: () => Promise<void> } {
   const leaseMs = env.EVERGRANT_LEASE_MS;
   const monotonicMs = () => performance.now();
   // Unique for ever: a restarted pod may have the name and the pid of its predecessor.
@@ -74,6 +81,8 @@ export function createRefreshParts({
     noteTrouble();
     logger[isTransient(error) ? "warn" : "error"]({ err: error, waiting }, "settles are not taken, trying again");
   };
+  const write = (rows: readonly Settlement[]) => settle(store, rows, writer);
+  const safekeeping = openSafekeeping({ escrow, vault, logger, write, isRefusal, onError });
 
   const parts = {
     appIds: async () => (await credentials.all()).keys(),
@@ -99,19 +108,23 @@ export function createRefreshParts({
     }, LARGEST_CLAIM),
     settle: batch(
       (settlements: readonly Settlement[]) =>
-        settleUntilWritten(settlements, {
-          write: (rows) => settle(store, rows, writer),
-          isRefusal,
-          isTimeout,
-          onWaiting,
-        }),
+        safekeeping.settle(settlements, { write, isRefusal, isTimeout, onWaiting, isStopping }),
       LARGEST_SETTLE,
     ),
     leases,
+    takeOver: safekeeping.takeOver,
     present: createPresentToken(client, vault),
+    candidates: {
+      next: (...args: Parameters<RefreshParts["candidates"]["next"]>) => nextCandidate(store, ...args),
+      drop: (id: bigint) => dropCandidate(store, id),
+    },
     vault,
     emit: createEmitter(logger, register),
     monotonicMs,
   };
-  return { parts, close: leases.close };
+  const close = async () => {
+    leases.close();
+    await safekeeping.close();
+  };
+  return { parts, close };
 }

@@ -1,4 +1,5 @@
-import { type Logger, reportEvent } from "@evergrant/runtime";
+import type { Decision } from "@evergrant/core";
+import { type EventSubject, type Logger, reportEvent } from "@evergrant/runtime";
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { RefreshReport } from "./refresh-connection.ts";
 
@@ -34,13 +35,25 @@ export function createEmitter(logger: Logger, register: Registry): (report: Refr
     labelNames,
     registers,
   });
+  const candidatesUsed = new Counter({
+    name: "evergrant_candidates_used_total",
+    help: "Connections that live on by a token set that had come too late to be stored as current.",
+    labelNames,
+    registers,
+  });
   return (report) => {
     const labels = { provider: report.provider, app: report.claim.appId };
     duration.observe(labels, report.durationMs / 1000);
     lateness.observe(labels, report.latenessMs / 1000);
     if (report.result === "stale") unsettled.inc(labels);
+    if (report.decision.events.some(({ kind }) => kind === "candidate_used")) candidatesUsed.inc(labels);
     log(logger, report);
   };
+}
+
+function reportHeld(logger: Logger, subject: EventSubject, decision: Decision): void {
+  for (const event of decision.events) if (event.kind !== "needs_reauth") reportEvent(logger, subject, event);
+  reportEvent(logger, subject, { kind: "ending_held" });
 }
 
 function log(logger: Logger, { claim, provider, outcome, decision, result, durationMs }: RefreshReport): void {
@@ -51,5 +64,7 @@ function log(logger: Logger, { claim, provider, outcome, decision, result, durat
   const details = { generation: claim.generation, outcome: outcome.kind, status, requestId, durationMs };
   if (result === "stale") logger.warn({ ...subject, ...details }, "a late answer changed nothing");
   else logger.debug({ ...subject, ...details }, "refreshed");
+  if (result === "escrowed") logger.warn({ ...subject, ...details }, "left in the escrow for another worker to settle");
   if (result === "settled") for (const event of decision.events) reportEvent(logger, subject, event);
+  if (result === "held") reportHeld(logger, subject, decision);
 }

@@ -2,6 +2,7 @@ import { createTokenClient } from "@evergrant/providers";
 import { consumeRefreshes, createQueueBackend } from "@evergrant/queue";
 import { createProcessMetrics, type Daemon, readKeyRingText, runDaemon, startHealthServer } from "@evergrant/runtime";
 import { openStore, requireMigrated, type Store, waitForDatabase } from "@evergrant/store";
+import { openEscrow } from "@evergrant/store/escrow";
 import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
 import { createAppConsumers } from "./app-consumers.ts";
 import { createRefreshParts } from "./create-refresh-parts.ts";
@@ -53,8 +54,31 @@ async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promi
   });
   lifecycle.add("health", () => health.close());
 
-  const { parts, close } = createRefreshParts({ env, store, vault, client, logger, register, onError });
-  lifecycle.add("leases", close);
+  const escrow = openEscrow({
+    redisUrl: env.REDIS_URL,
+    directory: env.EVERGRANT_ESCROW_DIR,
+    namespace: env.EVERGRANT_QUEUE_NAMESPACE,
+    onError: () => {}, // What fails to be put there or read is reported then.
+  });
+  lifecycle.add("escrow", () => escrow.close());
+  if (!escrow.hasPlace) {
+    logger.warn(
+      "there is no escrow: while the database is away, tokens live only in this process (EVERGRANT_ESCROW_DIR)",
+    );
+  }
+  const isStopping = () => lifecycle.isStopping;
+  const { parts, close } = createRefreshParts({
+    env,
+    store,
+    vault,
+    escrow,
+    client,
+    logger,
+    register,
+    onError,
+    isStopping,
+  });
+  lifecycle.add("leases and escrow", close);
   const consumers = createAppConsumers({
     appIds: parts.appIds,
     consume: (appId) =>

@@ -1,21 +1,29 @@
 import type { FailureOutcome, Outcome } from "@evergrant/core";
 import { refresh, type TokenClient } from "@evergrant/providers";
-import type { Claim } from "@evergrant/store";
 import { SecretError, type TokenVault } from "@evergrant/store/secrets";
 import type { AppCredentials } from "./app-credentials.ts";
 
-/** Presents the claimed refresh token at its provider; never throws for what a provider does. */
-export type PresentToken = (
-  claim: Claim,
-  app: AppCredentials,
-) => Promise<{ readonly outcome: Outcome; readonly secretId: bigint | null }>;
+/** A sealed refresh token and the place that it was sealed for. */
+export interface PresentedToken {
+  readonly connectionId: string;
+  readonly generation: number;
+  readonly refreshToken: Uint8Array;
+}
+
+export interface PresentedAnswer {
+  readonly outcome: Outcome;
+  /** The client secret that the outcome belongs to; null when none was sent. */
+  readonly secretId: bigint | null;
+}
+
+/** Presents a refresh token at its provider; never throws for what a provider does. */
+export type PresentToken = (token: PresentedToken, app: AppCredentials) => Promise<PresentedAnswer>;
 
 /** What keeps us from asking at all is the app's fault or ours, never the customer's. */
 export function createPresentToken(client: TokenClient, vault: TokenVault): PresentToken {
-  return async (claim, app) => {
+  return async ({ connectionId, generation, refreshToken: sealed }, app) => {
     if (app.fault !== null) return { outcome: notAsked(app.fault), secretId: null };
-    const place = { connectionId: claim.connection.id, field: "refreshToken", generation: claim.generation } as const;
-    const refreshToken = open(vault, place, claim.refreshToken);
+    const refreshToken = open(vault, { connectionId, field: "refreshToken", generation }, sealed);
     if (refreshToken === null) return { outcome: notAsked("undecryptable_token"), secretId: null };
     const { outcome, secretIndex } = await refresh({
       client,

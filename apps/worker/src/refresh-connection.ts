@@ -1,10 +1,13 @@
 import { type Decision, decide, isSuccess, type Outcome } from "@evergrant/core";
 import type { RefreshSignal } from "@evergrant/queue";
-import type { Claim, SealedTokens, Settlement, SettleResult } from "@evergrant/store";
+import type { Claim, Lease, SealedTokens, Settlement } from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { AppCredentials } from "./app-credentials.ts";
+import type { SafeSettleResult } from "./escrow/settle-safely.ts";
+import type { TakeOver } from "./escrow/take-over.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
-import type { PresentToken } from "./present-token.ts";
+import { type CandidateParts, presentCandidates } from "./present-candidates.ts";
+import type { PresentedAnswer, PresentedToken, PresentToken } from "./present-token.ts";
 
 /** The end of one refresh, as it is told to logs and metrics. Holds no token. */
 export interface RefreshReport {
@@ -12,7 +15,7 @@ export interface RefreshReport {
   readonly provider: string;
   readonly outcome: Outcome;
   readonly decision: Decision;
-  readonly result: SettleResult;
+  readonly result: SafeSettleResult;
   readonly durationMs: number;
   readonly latenessMs: number;
 }
@@ -21,48 +24,61 @@ export interface RefreshParts {
   /** Null: busy or no longer due. `askedAt` is the reading of `monotonicMs` before the claim was made. */
   readonly claim: (connectionId: string) => Promise<{ readonly claim: Claim; readonly askedAt: number } | null>;
   readonly leases: LeaseKeeper;
+  /** Asked when a claim has taken over a lease whose holder never settled. */
+  readonly takeOver: TakeOver;
   readonly credentials: (appId: string) => Promise<AppCredentials>;
   readonly present: PresentToken;
+  readonly candidates: {
+    readonly next: (lease: Lease, ...rest: Parameters<CandidateParts["next"]>) => ReturnType<CandidateParts["next"]>;
+    readonly drop: CandidateParts["drop"];
+  };
   readonly vault: TokenVault;
-  readonly settle: (settlement: Settlement) => Promise<SettleResult>;
+  readonly settle: (settlement: Settlement) => Promise<SafeSettleResult>;
   readonly emit: (report: RefreshReport) => void;
   /** Milliseconds of a clock that never jumps. */
   readonly monotonicMs: () => number;
 }
+
+const DONE: RefreshSignal = { kind: "done" };
 
 /**
  * The life of a refresh. It ends with a settle whatever the provider said; an exception from here is
  * a bug, not a failed refresh.
  *
  * After a crash at any point before the settle, the intent remains: the next claim after its lease
- * finds out that an outcome is unknown, and asks again.
+ * finds out that an outcome is unknown, looks for it in the escrow, and else asks again.
  */
 export async function refreshConnection(connectionId: string, parts: RefreshParts): Promise<RefreshSignal> {
   const claimed = await parts.claim(connectionId);
-  if (claimed === null) return { kind: "done" };
+  if (claimed === null) return DONE;
   const { claim, askedAt } = claimed;
   const clock = databaseClock(claim.claimedAt, parts.monotonicMs);
   return parts.leases.during({ connectionId, intentId: claim.intentId }, askedAt, async (stillHeld) => {
+    if (claim.unsettledSince !== null && (await parts.takeOver(claim)) !== "nothing") return DONE;
     const app = await parts.credentials(claim.appId);
     // A process that was stopped since its claim may wake to find that another has taken over.
-    if (!(await stillHeld())) return { kind: "done" };
+    if (!(await stillHeld())) return DONE;
     const sentAt = clock();
-    const { outcome, secretId } = await parts.present(claim, app);
+    const { token, answer, fromCandidate } = await ask(claim, app, parts);
     const now = clock();
-    const decision = withTakeover(decide(claim.connection, outcome, app.descriptor, { sentAt, now }), claim, now);
+    const decision = withNotes(
+      decide(claim.connection, answer.outcome, app.descriptor, { sentAt, now, isProbe: claim.isProbe }),
+      claim,
+      now,
+      fromCandidate,
+    );
     const durationMs = now - sentAt;
     const latenessMs = Math.max(0, claim.claimedAt - claim.dueAt);
-    const tokens = seal(claim, outcome, secretId, parts.vault);
     const result = await parts.settle({
       ...identity(claim),
-      outcome: outcome.kind,
+      outcome: answer.outcome.kind,
       decision,
-      tokens,
+      tokens: seal(claim, token, answer, parts.vault),
       durationMs,
       latenessMs,
     });
-    const provider = app.descriptor.provider;
-    parts.emit({ claim, provider, outcome, decision, result, durationMs, latenessMs });
+    const { outcome } = answer;
+    parts.emit({ claim, provider: app.descriptor.provider, outcome, decision, result, durationMs, latenessMs });
     return signalOf(outcome);
   });
 }
@@ -73,26 +89,58 @@ function databaseClock(claimedAt: number, monotonicMs: () => number): () => numb
   return () => Math.round(claimedAt + monotonicMs() - start);
 }
 
+interface Asked {
+  readonly token: PresentedToken;
+  readonly answer: PresentedAnswer;
+  readonly fromCandidate: boolean;
+}
+
+async function ask(claim: Claim, app: AppCredentials, parts: RefreshParts): Promise<Asked> {
+  const connectionId = claim.connection.id;
+  const current = { connectionId, generation: claim.generation, refreshToken: claim.refreshToken };
+  const answer = await parts.present(current, app);
+  if (answer.outcome.kind === "rejected") {
+    const lease = { connectionId, intentId: claim.intentId };
+    const { present, candidates } = parts;
+    const next = (tried: readonly bigint[]) => candidates.next(lease, tried);
+    const other = await presentCandidates(connectionId, app, { next, drop: candidates.drop, present });
+    if (other !== null) return { ...other, fromCandidate: true };
+  }
+  return { token: current, answer, fromCandidate: false };
+}
+
 function identity(claim: Claim): Pick<Settlement, "connectionId" | "appId" | "intentId" | "generation"> {
   const { appId, intentId, generation } = claim;
   return { connectionId: claim.connection.id, appId, intentId, generation };
 }
 
-function withTakeover(decision: Decision, claim: Claim, now: number): Decision {
-  if (claim.unsettledSince === null) return decision;
-  const takeover = { kind: "claim_recovered", unknownForMs: now - claim.unsettledSince } as const;
-  return { ...decision, events: [takeover, ...decision.events] };
+function withNotes(decision: Decision, claim: Claim, now: number, fromCandidate: boolean): Decision {
+  const takeover =
+    claim.unsettledSince === null
+      ? []
+      : [{ kind: "claim_recovered", unknownForMs: now - claim.unsettledSince } as const];
+  const candidate =
+    fromCandidate && decision.failures === 0
+      ? [{ kind: "candidate_used", presentedGeneration: claim.generation } as const]
+      : [];
+  if (takeover.length + candidate.length === 0) return decision;
+  return { ...decision, events: [...takeover, ...candidate, ...decision.events] };
 }
 
 /** Both tokens are sealed anew: their ciphertexts are bound to the generation that they will have. */
-function seal(claim: Claim, outcome: Outcome, secretId: bigint | null, vault: TokenVault): SealedTokens | null {
+function seal(
+  claim: Claim,
+  presented: PresentedToken,
+  { outcome, secretId }: PresentedAnswer,
+  vault: TokenVault,
+): SealedTokens | null {
   if (!isSuccess(outcome)) return null;
   const connectionId = claim.connection.id;
   const generation = claim.generation + 1;
   const { accessToken } = outcome.tokens;
   const refreshToken =
     outcome.tokens.refreshToken ??
-    vault.openToken({ connectionId, field: "refreshToken", generation: claim.generation }, claim.refreshToken);
+    vault.openToken({ connectionId, field: "refreshToken", generation: presented.generation }, presented.refreshToken);
   return {
     refreshToken: vault.sealToken({ connectionId, field: "refreshToken", generation }, refreshToken),
     accessToken:
@@ -103,6 +151,6 @@ function seal(claim: Claim, outcome: Outcome, secretId: bigint | null, vault: To
 }
 
 function signalOf(outcome: Outcome): RefreshSignal {
-  if (outcome.kind !== "throttled" || outcome.retryAfterMs === null) return { kind: "done" };
+  if (outcome.kind !== "throttled" || outcome.retryAfterMs === null) return DONE;
   return { kind: "throttled", retryAfterMs: outcome.retryAfterMs };
 }

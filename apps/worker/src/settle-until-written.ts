@@ -12,6 +12,8 @@ export interface SettleParts {
   /** The statement waited too long, as for a row that somebody holds. */
   readonly isTimeout: (error: unknown) => boolean;
   readonly onWaiting: (error: unknown, waiting: number) => void;
+  /** Asked after a try that failed: whether the settlements are safe elsewhere and somebody else will write them. */
+  readonly mayLetGo: () => boolean;
 }
 
 /**
@@ -20,12 +22,13 @@ export interface SettleParts {
  * never fails or holds up its neighbours; the journal of a refused one is left out then, since tokens
  * matter more than the story about them.
  *
- * @returns for each settlement its result, or the error for which it cannot be written at all
+ * @returns for each settlement its result, `escrowed` when it was let go, or the error for which it cannot
+ *   be written at all
  */
 export async function settleUntilWritten(
   settlements: readonly Settlement[],
   parts: SettleParts,
-): Promise<readonly (SettleResult | Error)[]> {
+): Promise<readonly (SettleResult | "escrowed" | Error)[]> {
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(LONGEST_RETRY_MS, waitMs * 2)) {
     try {
       return await parts.write(settlements);
@@ -33,6 +36,7 @@ export async function settleUntilWritten(
       const isRefused = parts.isRefusal(error);
       if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);
       if (isRefused) return settleWithoutJournal(settlements, parts, error);
+      if (parts.mayLetGo()) return settlements.map(() => "escrowed");
       parts.onWaiting(error, settlements.length);
       await delay(waitMs);
     }
@@ -42,7 +46,7 @@ export async function settleUntilWritten(
 async function settleHalves(
   settlements: readonly Settlement[],
   parts: SettleParts,
-): Promise<readonly (SettleResult | Error)[]> {
+): Promise<readonly (SettleResult | "escrowed" | Error)[]> {
   const middle = Math.ceil(settlements.length / 2);
   const halves = [settlements.slice(0, middle), settlements.slice(middle)];
   return (await Promise.all(halves.map((half) => settleUntilWritten(half, parts)))).flat();
@@ -52,7 +56,7 @@ async function settleWithoutJournal(
   settlements: readonly Settlement[],
   parts: SettleParts,
   refusal: unknown,
-): Promise<readonly (SettleResult | Error)[]> {
+): Promise<readonly (SettleResult | "escrowed" | Error)[]> {
   const bare = settlements.map((item) => ({ ...item, decision: { ...item.decision, events: [] } }));
   if (settlements.some((item) => item.decision.events.length > 0)) return settleUntilWritten(bare, parts);
   return settlements.map(() => asError(refusal));

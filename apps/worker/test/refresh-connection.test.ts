@@ -1,4 +1,4 @@
-import type { Outcome, ProviderDescriptor } from "@evergrant/core";
+import type { FailureOutcome, Outcome, ProviderDescriptor } from "@evergrant/core";
 import { xero } from "@evergrant/providers";
 import type { Claim, Settlement } from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
@@ -17,6 +17,7 @@ const claimed: Claim = {
   dueAt: CLAIMED_AT - 250,
   claimedAt: CLAIMED_AT,
   unsettledSince: null,
+  isProbe: false,
   connection: {
     id: "acme",
     mode: "fresh",
@@ -48,12 +49,14 @@ const readableVault: TokenVault = {
   sealToken: (place, token) =>
     new Uint8Array(Buffer.from(`${place.connectionId}/${place.field}/${place.generation}/${token}`)),
   openToken: () => "old-refresh",
+  sealSettlement: () => new Uint8Array(),
+  openSettlement: () => "",
   sealClientSecret: () => new Uint8Array(),
   openClientSecret: () => "",
   fingerprint: (token) => new Uint8Array(Buffer.from(`print of ${token}`)),
 };
 
-function run(outcome: Outcome, over: Partial<RefreshParts> & { claim?: RefreshParts["claim"] } = {}) {
+function run(outcome: Outcome, over: Partial<RefreshParts> = {}) {
   let now = 1_000;
   const settled: Settlement[] = [];
   const reports: RefreshReport[] = [];
@@ -70,11 +73,13 @@ function run(outcome: Outcome, over: Partial<RefreshParts> & { claim?: RefreshPa
     claim: async () => ({ claim: claimed, askedAt: now }),
     leases,
     credentials: async () => ({ appId: "app", descriptor, clientId: "client", secrets: [], fault: null }),
-    present: async ({ connection }) => {
-      asked.push(connection.id);
+    takeOver: async () => "nothing",
+    present: async ({ connectionId }) => {
+      asked.push(connectionId);
       now += 400;
       return { outcome, secretId: 5n };
     },
+    candidates: { next: async () => null, drop: async () => {} },
     vault: readableVault,
     settle: async (settlement) => {
       settled.push(settlement);
@@ -120,6 +125,23 @@ describe("a refresh", () => {
     const { settled, signal } = await run(rejected);
     expect(settled).toMatchObject([{ outcome: "rejected", tokens: null, decision: { strikes: 1, state: "active" } }]);
     expect(signal).toEqual({ kind: "done" });
+  });
+
+  test.each(["settled", "unreadable"] as const)(
+    "whose predecessor was lost asks nobody when the escrow's answer is: %s",
+    async (verdict) => {
+      const claim = { ...claimed, unsettledSince: CLAIMED_AT - 9_000 };
+      const { asked, settled, signal } = await run(rotated, {
+        claim: async () => ({ claim, askedAt: 1_000 }),
+        takeOver: async () => verdict,
+      });
+      expect([asked, settled, signal]).toEqual([[], [], { kind: "done" }]);
+    },
+  );
+
+  test("without a lost predecessor does not look into the escrow", async () => {
+    const { settled } = await run(rotated, { takeOver: () => Promise.reject(new Error("looked")) });
+    expect(settled).toHaveLength(1);
   });
 
   test("that was throttled slows the whole queue for as long as the provider asked", async () => {
@@ -171,3 +193,64 @@ describe("a refresh", () => {
     expect([asked, settled]).toEqual([[], []]);
   });
 });
+
+describe("a refusal", () => {
+  const rejected = failureOf("rejected");
+  const candidate = (id: bigint) => ({ id, generation: 8, refreshToken: new Uint8Array([Number(id)]) });
+
+  /** Presents answers by the token's first byte: the current one is 1. */
+  function runWith(answers: Readonly<Record<number, Outcome>>, ids: readonly bigint[]) {
+    const presented: number[] = [];
+    const dropped: bigint[] = [];
+    const ran = run(rejected, {
+      present: async ({ refreshToken }) => {
+        presented.push(refreshToken[0] ?? 0);
+        return { outcome: answers[refreshToken[0] ?? 0] ?? rejected, secretId: null };
+      },
+      candidates: {
+        next: async (_, tried) => {
+          const id = ids.find((known) => !tried.includes(known));
+          return id === undefined ? null : candidate(id);
+        },
+        drop: async (id) => void dropped.push(id),
+      },
+    });
+    return ran.then(({ settled }) => ({ settlement: settled[0], presented, dropped }));
+  }
+
+  test("does not count while a kept candidate lives: its token set becomes the current one", async () => {
+    const { settlement, presented, dropped } = await runWith({ 3: rotated }, [2n, 3n]);
+    expect(presented).toEqual([1, 2, 3]);
+    expect(dropped).toEqual([2n]);
+    expect(settlement).toMatchObject({ outcome: "rotated", generation: 7, decision: { strikes: 0, state: "active" } });
+    expect(Buffer.from(settlement?.tokens?.refreshToken ?? []).toString()).toBe("acme/refreshToken/8/new-refresh");
+    expect(settlement?.decision.events).toContainEqual({ kind: "candidate_used", presentedGeneration: 7 });
+  });
+
+  test("does not count while it is open whether a candidate lives", async () => {
+    const { settlement, dropped } = await runWith({ 2: failureOf("unavailable") }, [2n, 3n]);
+    expect(settlement).toMatchObject({ outcome: "unavailable", tokens: null, decision: { strikes: 0 } });
+    expect(dropped).toEqual([]);
+  });
+
+  test("counts once every candidate is refused as well", async () => {
+    const { settlement, dropped } = await runWith({}, [2n, 3n]);
+    expect(settlement).toMatchObject({ outcome: "rejected", decision: { strikes: 1 } });
+    expect(dropped).toEqual([2n, 3n]);
+  });
+
+  test("of a probe does not ripen a strike", async () => {
+    const struck = { ...claimed.connection, strikes: 1, firstStrikeAt: CLAIMED_AT - 3_600_000 };
+    const settledAs = async (isProbe: boolean) => {
+      const claim = { ...claimed, isProbe, connection: struck };
+      const { settled } = await run(rejected, { claim: async () => ({ claim, askedAt: 1_000 }) });
+      return settled[0]?.decision;
+    };
+    expect(await settledAs(true)).toMatchObject({ state: "active", strikes: 1 });
+    expect(await settledAs(false)).toMatchObject({ state: "needs_reauth", strikes: 2 });
+  });
+});
+
+function failureOf(kind: FailureOutcome["kind"]): FailureOutcome {
+  return { kind, reason: kind, retryAfterMs: null, mayHaveRotated: false, evidence };
+}

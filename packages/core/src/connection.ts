@@ -12,6 +12,7 @@ export type BreakerState = "closed" | "open" | "half_open";
 export const TRANSITIONS = [
   { from: "active", to: "needs_reauth", by: "second strike" },
   { from: "needs_reauth", to: "active", by: "reconnect" },
+  { from: "needs_reauth", to: "active", by: "late answer" },
 ] as const satisfies readonly { from: ConnectionState; to: ConnectionState; by: string }[];
 
 /** A connection as the policy sees it: the schedule's columns of its row. Times are epoch milliseconds. */

@@ -20,25 +20,32 @@ export interface Decision extends Omit<ConnectionSchedule, "id" | "mode"> {
  * What becomes of a connection after one refresh. Pure: the row as claimed, the outcome and the time
  * go in, the next row comes out. Only `rejected` can move a connection out of `active` (invariant 5).
  *
- * @param sentAt when the token request left, epoch ms: lifetimes in the answer count from here
- * @param now epoch ms, by the database's clock
+ * @param times.sentAt when the token request left, epoch ms: lifetimes in the answer count from here
+ * @param times.now epoch ms, by the database's clock
+ * @param times.isProbe whether the app's breaker was not closed: then a strike does not ripen
  */
 export function decide(
   connection: ConnectionSchedule,
   outcome: Outcome,
   descriptor: ProviderDescriptor,
-  times: { readonly sentAt: number; readonly now: number },
+  times: Times,
 ): Decision {
   return isSuccess(outcome)
     ? decideSuccess(connection, outcome, descriptor, times)
     : decideFailure(connection, outcome, descriptor, times);
 }
 
+interface Times {
+  readonly sentAt: number;
+  readonly now: number;
+  readonly isProbe?: boolean;
+}
+
 function decideSuccess(
   connection: ConnectionSchedule,
   outcome: SuccessOutcome,
   descriptor: ProviderDescriptor,
-  { sentAt, now }: { readonly sentAt: number; readonly now: number },
+  { sentAt, now }: Times,
 ): Decision {
   const expiries = expiriesAfter(connection, outcome, descriptor, sentAt);
   const disturbed = connection.failures > 0 || connection.unknownSince !== null;
@@ -91,13 +98,13 @@ function decideFailure(
   connection: ConnectionSchedule,
   outcome: FailureOutcome,
   descriptor: ProviderDescriptor,
-  { sentAt, now }: { readonly sentAt: number; readonly now: number },
+  { sentAt, now, isProbe = false }: Times,
 ): Decision {
   const rejected = outcome.kind === "rejected";
   const cause = rejected ? causeOfRejection(connection, now) : null;
   const unknownSince = connection.unknownSince ?? (outcome.mayHaveRotated ? sentAt : null);
   const failures = connection.failures + 1;
-  const strikes = rejected ? countStrike(connection, descriptor, now) : connection;
+  const strikes = rejected ? countStrike(connection, descriptor, now, isProbe) : connection;
   const ended = rejected && strikes.strikes >= STRIKES_TO_END;
   const dueAt = ended ? null : dueAgain({ ...connection, unknownSince }, outcome, strikes, failures, descriptor, now);
 
@@ -129,14 +136,15 @@ function decideFailure(
   };
 }
 
-/** A strike too soon after the first proves nothing new and is not counted. */
+/** A strike too soon after the first proves nothing new and is not counted; nor is one while the app itself is in doubt. */
 function countStrike(
   connection: ConnectionSchedule,
   descriptor: ProviderDescriptor,
   now: number,
+  isProbe: boolean,
 ): { readonly strikes: number; readonly firstStrikeAt: number } {
   if (connection.strikes === 0 || connection.firstStrikeAt === null) return { strikes: 1, firstStrikeAt: now };
-  const ripe = now - connection.firstStrikeAt >= descriptor.strikeGapMs;
+  const ripe = !isProbe && now - connection.firstStrikeAt >= descriptor.strikeGapMs;
   return { strikes: connection.strikes + (ripe ? 1 : 0), firstStrikeAt: connection.firstStrikeAt };
 }
 

@@ -1,3 +1,4 @@
+import type { BreakerPolicy } from "./breaker.ts";
 import type { OutcomeKind } from "./outcome.ts";
 
 /** When an access token is wanted: always valid, only the grant kept alive, or never refreshed. */
@@ -33,6 +34,7 @@ export interface ProviderDescriptor {
   readonly retry: Retry;
   /** Time between the two `invalid_grant` answers that end a grant. */
   readonly strikeGapMs: number;
+  readonly breaker: BreakerPolicy;
   /** After this silence a sent request counts as lost. Far above what any gateway waits for. */
   readonly answerTimeoutMs: number;
 }

@@ -11,6 +11,10 @@ export type ConnectionEvent =
   | { readonly kind: "needs_reauth"; readonly cause: RejectionCause; readonly strikes: number }
   | { readonly kind: "claim_recovered"; readonly unknownForMs: number }
   | { readonly kind: "candidate_kept"; readonly presentedGeneration: number }
+  | { readonly kind: "candidate_used"; readonly presentedGeneration: number }
+  | { readonly kind: "settled_from_escrow"; readonly waitedMs: number }
+  | { readonly kind: "ending_held" }
+  | { readonly kind: "revived" }
   | { readonly kind: "imported" }
   | { readonly kind: "reconnected"; readonly previousState: string };
 

@@ -1,4 +1,16 @@
 export type { HttpAnswer, NoAnswer, TokenEndpointAnswer } from "./answer.ts";
+export {
+  type AnswersInWindow,
+  BREAKER_REASONS,
+  type BreakerPolicy,
+  type BreakerReason,
+  continueRun,
+  isMisconfigured,
+  isWave,
+  type MisconfiguredRun,
+  NO_MISCONFIGURED_RUN,
+  reasonsDisproved,
+} from "./breaker.ts";
 export { causeOfRejection, REJECTION_CAUSES, type RejectionCause } from "./cause.ts";
 export {
   type BreakerState,

@@ -27,6 +27,13 @@ export const descriptor: ProviderDescriptor = {
   schedule: { mode: "fresh", leadMs: 5 * MINUTE, jitterMs: 5 * MINUTE, keepaliveMs: DAY, safetyMarginMs: 10 * DAY },
   retry: { firstMs: 5_000, maxMs: 5 * MINUTE },
   strikeGapMs: MINUTE,
+  breaker: {
+    windowMs: 5 * MINUTE,
+    leastRejected: 10,
+    rejectedShare: 0.1,
+    leastMisconfigured: 3,
+    probeMs: 15_000,
+  },
   answerTimeoutMs: 2 * MINUTE,
 };
 

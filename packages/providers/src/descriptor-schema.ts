@@ -61,6 +61,14 @@ const retry = z.strictObject({
   maxMs: duration({ leastMs: 100 }).optional(),
 });
 
+const breaker = z.strictObject({
+  windowMs: duration({ leastMs: SECOND_MS }).optional(),
+  leastRejected: z.int("must be a whole number").min(1, "must be at least 1").optional(),
+  rejectedShare: z.number("must be a number").gt(0, "must be above 0").max(1, "must be at most 1").optional(),
+  leastMisconfigured: z.int("must be a whole number").min(1, "must be at least 1").optional(),
+  probeMs: duration({ leastMs: 100 }).optional(),
+});
+
 /** A descriptor as a file or an OAuth app's row holds it: what differs from the built-in or the defaults. */
 export const descriptorSchema = z.strictObject({
   provider: providerName.optional(),
@@ -82,6 +90,7 @@ export const descriptorSchema = z.strictObject({
   schedule: schedule.optional(),
   retry: retry.optional(),
   strikeGapMs: duration({ leastMs: 0 }).optional(),
+  breaker: breaker.optional(),
   // Too short a wait cuts off customers whose tokens had rotated; too long a one leaves them stale.
   answerTimeoutMs: duration({ leastMs: SECOND_MS, mostMs: 600 * SECOND_MS }).optional(),
 });
@@ -96,4 +105,5 @@ export const KNOWN_FIELDS: Readonly<Record<string, readonly string[]>> = {
   lifetimes: Object.keys(lifetimes.shape),
   schedule: Object.keys(schedule.shape),
   retry: Object.keys(retry.shape),
+  breaker: Object.keys(breaker.shape),
 };

@@ -66,6 +66,7 @@ function lay(overrides: DescriptorOverrides, base: GenericDefaults): GenericDefa
     schedule: layOver(base.schedule, overrides.schedule),
     retry: layOver(base.retry, overrides.retry),
     strikeGapMs: overrides.strikeGapMs ?? base.strikeGapMs,
+    breaker: layOver(base.breaker, overrides.breaker),
     answerTimeoutMs: overrides.answerTimeoutMs ?? base.answerTimeoutMs,
   };
 }

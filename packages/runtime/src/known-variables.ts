@@ -158,6 +158,13 @@ export const knownVariables = {
     default: "20000",
     schema: envValue.milliseconds({ min: 100 }),
   },
+  EVERGRANT_ESCROW_DIR: {
+    apps: ["worker", "metrics"],
+    description:
+      "Folder in which token sets wait, sealed, while the database cannot take them and there is no Redis or it " +
+      "does not answer. On a disk that outlives the process. Standalone sets it",
+    schema: envValue.text(),
+  },
   EVERGRANT_STATE_DIR: {
     apps: ["standalone"],
     description: "Folder in which standalone keeps its database and keys",

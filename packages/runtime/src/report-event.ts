@@ -15,6 +15,10 @@ const LINES: Readonly<Record<ConnectionEventKind, { level: "debug" | "info" | "w
   needs_reauth: { level: "warn", text: "the customer has to reconnect" },
   claim_recovered: { level: "warn", text: "took over a refresh whose outcome is unknown" },
   candidate_kept: { level: "warn", text: "a late token was kept as a candidate" },
+  candidate_used: { level: "warn", text: "a candidate kept the connection alive" },
+  settled_from_escrow: { level: "info", text: "settled from the escrow" },
+  ending_held: { level: "warn", text: "refused for good, but the app's breaker is open: nothing is ended" },
+  revived: { level: "warn", text: "a late answer brought the connection back" },
   imported: { level: "info", text: "imported" },
   reconnected: { level: "info", text: "reconnected" },
 };

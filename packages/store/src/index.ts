@@ -23,6 +23,7 @@ export {
 } from "./connections/request-refresh.ts";
 export { type MigrateOptions, type MigrateResult, migrate } from "./migrate.ts";
 export { pendingMigrations } from "./migrate-pending.ts";
+export { type Candidate, dropCandidate, nextCandidate } from "./refresh/candidates.ts";
 export { type Claim, claim } from "./refresh/claim.ts";
 export { isLeaseAlive, type Lease, renewLeases } from "./refresh/lease.ts";
 export { type SealedTokens, type Settlement, type SettleResult, settle } from "./refresh/settle.ts";

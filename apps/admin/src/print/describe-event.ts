@@ -29,6 +29,14 @@ function inWords(kind: string, detail: Record<string, unknown>): string {
       return "an earlier refresh had never been settled";
     case "candidate_kept":
       return "a token set came too late to be current and was kept";
+    case "candidate_used":
+      return "the current token was refused, a kept one was not";
+    case "settled_from_escrow":
+      return `had waited ${Math.round(Number(detail.waitedMs ?? 0) / 1_000)} s for the database`;
+    case "ending_held":
+      return "refused for good, but the app's breaker is open";
+    case "revived":
+      return "a late answer brought a living token";
     default:
       return "";
   }

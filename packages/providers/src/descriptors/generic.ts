@@ -39,6 +39,15 @@ export const genericDefaults: GenericDefaults = {
   },
   retry: { firstMs: 5 * SECOND_MS, maxMs: 5 * MINUTE_MS },
   strikeGapMs: MINUTE_MS,
+  // Ours to choose. Strikes a minute apart leave time to see a wave before the first grant of it ends;
+  // a tenth of all customers leaving within five minutes is no ordinary day.
+  breaker: {
+    windowMs: 5 * MINUTE_MS,
+    leastRejected: 10,
+    rejectedShare: 0.1,
+    leastMisconfigured: 3,
+    probeMs: 15 * SECOND_MS,
+  },
   // Twice the 60 s after which common gateways give up (nginx, AWS load balancers): by then a longer
   // wait brings no answer.
   answerTimeoutMs: 2 * MINUTE_MS,

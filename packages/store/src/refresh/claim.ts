@@ -14,11 +14,13 @@ export interface Claim {
   readonly claimedAt: number;
   /** When the first of the unsettled claims before this one was made; null when there was none. */
   readonly unsettledSince: number | null;
+  /** Whether this is the one try that the app's open breaker allows. */
+  readonly isProbe: boolean;
 }
 
 /**
  * Claims connections for refresh, many at once: writes an intent for each that is active, due, its
- * app's breaker closed and without a living lease. An id that does not come back is busy or no
+ * app's breaker closed (or the connection its probe) and without a living lease. An id that does not come back is busy or no
  * longer eligible.
  *
  * Rows are locked in the order of their ids, connection and token set together, so that what comes
@@ -61,12 +63,13 @@ function claimStatement(
     WITH eligible AS (
       SELECT c.id, c.app_id, c.mode, c.due_at, c.access_token_expires_at, c.grant_expires_at,
              c.grant_hard_expires_at, c.strikes, c.first_strike_at, c.failures, c.unknown_since,
-             t.generation, t.fingerprint, t.refresh_token
+             t.generation, t.fingerprint, t.refresh_token, a.breaker_state <> 'closed' AS is_probe
       FROM connection c
       JOIN token_set t ON t.connection_id = c.id
       JOIN oauth_app a ON a.id = c.app_id
       WHERE c.id = ANY(${connectionIds as string[]}::text[])
-        AND c.state = 'active' AND c.due_at <= clock_timestamp() AND a.breaker_state = 'closed'
+        AND c.state = 'active' AND c.due_at <= clock_timestamp()
+        AND (a.breaker_state = 'closed' OR a.breaker_state = 'half_open' AND a.breaker_probe_id = c.id)
       ORDER BY c.id
       FOR NO KEY UPDATE OF c, t SKIP LOCKED
     ), intent AS (
@@ -89,6 +92,7 @@ function claimStatement(
         'dueAt', ${epochMs("e.due_at")}, 'accessTokenExpiresAt', ${epochMs("e.access_token_expires_at")},
         'grantExpiresAt', ${epochMs("e.grant_expires_at")}, 'grantHardExpiresAt', ${epochMs("e.grant_hard_expires_at")},
         'firstStrikeAt', ${epochMs("e.first_strike_at")}, 'unknownSince', ${epochMs("e.unknown_since")},
+        'isProbe', e.is_probe,
         'intentId', i.intent_id, 'claimedAt', ${epochMs("i.claimed_at")},
         'firstClaimedAt', ${epochMs("i.first_claimed_at")}))::text AS rows
     FROM intent i JOIN eligible e ON e.id = i.connection_id`;
@@ -118,6 +122,7 @@ interface ClaimRow {
   readonly intentId: string;
   readonly claimedAt: number;
   readonly firstClaimedAt: number;
+  readonly isProbe: boolean;
 }
 
 function toClaim({ id, intentId, appId, generation, dueAt, claimedAt, ...row }: ClaimRow): Claim {
@@ -130,6 +135,7 @@ function toClaim({ id, intentId, appId, generation, dueAt, claimedAt, ...row }: 
     dueAt,
     claimedAt,
     unsettledSince,
+    isProbe: row.isProbe,
     connection: {
       id,
       mode: row.mode,

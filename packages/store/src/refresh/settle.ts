@@ -28,18 +28,19 @@ export interface SealedTokens {
 }
 
 /**
- * `settled`: written. `repeated`: an earlier try of this very settlement had been written.
- * `stale`: another refresh or a reconnect came first; a failure was dropped, a token set was kept
- * as a candidate.
+ * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is
+ * not closed. `repeated`: an earlier try of this very settlement had been written. `stale`: another
+ * refresh or a reconnect came first; a failure was dropped, a token set was kept as a candidate.
  */
-export type SettleResult = "settled" | "repeated" | "stale";
+export type SettleResult = "settled" | "held" | "repeated" | "stale";
 
 /**
  * Ends refreshes, many at once, in one transaction: tokens, schedule, journal, tally, outbox and the
  * end of the intent. Compare-and-set on the generation, and for a failure on the intent as well: a stale
  * holder's write changes nothing (invariants 2 and 3). A success whose intent was taken over meanwhile
  * still counts while the generation is the one it presented: it holds the only token that works, and
- * whoever took over presented a spent one.
+ * whoever took over presented a spent one. If that other's refusals have even ended the grant by then, it
+ * is revived: the customer need not do anything.
  *
  * Safe to try again after any error, also when the commit's answer was lost.
  *
@@ -65,8 +66,8 @@ export async function settle(
 function settleStatement(settlements: readonly Settlement[], process: string): Prisma.Sql {
   return Prisma.sql`/* prepared: settle */
     WITH input AS (${inputRows(settlements)}), locked AS (
-      SELECT c.id, c.state, t.generation, t.fingerprint
-      FROM connection c JOIN token_set t ON t.connection_id = c.id
+      SELECT c.id, c.state, t.generation, t.fingerprint, a.breaker_state <> 'closed' AS in_doubt
+      FROM connection c JOIN token_set t ON t.connection_id = c.id JOIN oauth_app a ON a.id = c.app_id
       WHERE c.id = ANY(${settlements.map((item) => item.connectionId)}::text[])
       ORDER BY c.id
       FOR NO KEY UPDATE OF c, t
@@ -75,9 +76,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       WHERE i.connection_id = s.connection_id AND i.intent_id = s.intent_id
       RETURNING i.intent_id
     ), judged AS (
-      SELECT s.*, l.state AS state_before, CASE
-          WHEN l.generation = s.generation
-               AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL AND l.state = 'active') THEN 'settled'
+      SELECT s.*, l.state AS state_before, l.in_doubt AND s.state = 'needs_reauth' AS held, CASE
+          WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result
       FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id
@@ -90,11 +90,14 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       FROM won w WHERE t.connection_id = w.connection_id AND w.refresh_token IS NOT NULL
     ), schedule AS (
       UPDATE connection c
-      SET state = w.state, state_reason = CASE WHEN w.state <> c.state THEN w.cause ELSE c.state_reason END,
-          state_changed_at = CASE WHEN w.state <> c.state THEN now() ELSE c.state_changed_at END,
-          due_at = w.due_at, access_token_expires_at = w.access_token_expires_at,
+      SET state = CASE WHEN w.held THEN c.state ELSE w.state END,
+          state_reason = CASE WHEN w.state <> c.state AND NOT w.held THEN w.cause ELSE c.state_reason END,
+          state_changed_at = CASE WHEN w.state <> c.state AND NOT w.held THEN now() ELSE c.state_changed_at END,
+          due_at = CASE WHEN w.held THEN date_trunc('milliseconds', now()) ELSE w.due_at END,
+          access_token_expires_at = w.access_token_expires_at,
           grant_expires_at = w.grant_expires_at, grant_hard_expires_at = w.grant_hard_expires_at,
-          strikes = w.strikes, first_strike_at = w.first_strike_at, failures = w.failures,
+          strikes = CASE WHEN w.held THEN c.strikes ELSE w.strikes END,
+          first_strike_at = w.first_strike_at, failures = w.failures,
           unknown_since = w.unknown_since, last_outcome = w.outcome, last_attempt_at = clock_timestamp(),
           last_refreshed_at = CASE WHEN w.refresh_token IS NULL THEN c.last_refreshed_at ELSE clock_timestamp() END
       FROM won w WHERE c.id = w.connection_id
@@ -102,11 +105,19 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       INSERT INTO token_candidate (connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at)
       SELECT connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at
       FROM judged WHERE result = 'stale' AND refresh_token IS NOT NULL
+      ON CONFLICT (connection_id, fingerprint) DO NOTHING
       RETURNING connection_id, generation
+    ), superseded AS (
+      DELETE FROM token_candidate k USING won w
+      WHERE k.connection_id = w.connection_id AND w.refresh_token IS NOT NULL
     ), journal AS (
       INSERT INTO refresh_event (app_id, connection_id, kind, generation, detail)
       SELECT w.app_id, w.connection_id, e->>'kind', w.generation, e - 'kind'
       FROM won w, jsonb_array_elements(w.events) e
+      WHERE NOT w.held OR e->>'kind' <> 'needs_reauth'
+      UNION ALL
+      SELECT app_id, connection_id, CASE WHEN held THEN 'ending_held' ELSE 'revived' END, generation, '{}'::jsonb
+      FROM won WHERE held OR state = 'active' AND state_before = 'needs_reauth'
       UNION ALL
       SELECT j.app_id, j.connection_id, 'candidate_kept', j.generation, '{}'::jsonb
       FROM judged j JOIN candidate k ON k.connection_id = j.connection_id AND k.generation = j.generation
@@ -123,10 +134,11 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
             lateness_ms_max = greatest(t.lateness_ms_max, excluded.lateness_ms_max)
     ), told AS (
       INSERT INTO outbox (kind, connection_id, payload)
-      SELECT 'connection.needs_reauth', connection_id, jsonb_build_object('app', app_id, 'cause', cause)
-      FROM won WHERE state = 'needs_reauth' AND state_before <> 'needs_reauth'
+      SELECT 'connection.' || state, connection_id, jsonb_build_object('app', app_id, 'cause', cause)
+      FROM won WHERE state <> state_before AND NOT held
     )
-    SELECT json_object_agg(intent_id, result)::text AS results FROM judged`;
+    SELECT json_object_agg(intent_id, CASE WHEN held AND result = 'settled' THEN 'held' ELSE result END)::text AS results
+    FROM judged`;
 }
 
 /**

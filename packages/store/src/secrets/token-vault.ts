@@ -38,6 +38,10 @@ export interface TokenVault {
   sealClientSecret(place: ClientSecretPlace, secret: string): Uint8Array<ArrayBuffer>;
   /** @throws SecretError as openToken does */
   openClientSecret(place: ClientSecretPlace, sealed: Uint8Array): string;
+  /** For the escrow: a whole settlement, bound to the intent that it ends. */
+  sealSettlement(intentId: string, text: string): Uint8Array<ArrayBuffer>;
+  /** @throws SecretError as openToken does */
+  openSettlement(intentId: string, sealed: Uint8Array): string;
   /** 16 bytes that tell equal refresh tokens apart from others and nothing more; the same for ever. */
   fingerprint(refreshToken: string): Uint8Array<ArrayBuffer>;
 }
@@ -76,6 +80,8 @@ export function createTokenVault(tokenKeys: readonly DataKey[], fingerprintKey: 
     openToken: (place, sealed) => open(tokenPlace(place), sealed),
     sealClientSecret: (place, secret) => seal(clientSecretPlace(place), secret),
     openClientSecret: (place, sealed) => open(clientSecretPlace(place), sealed),
+    sealSettlement: (intentId, text) => seal(settlementPlace(intentId), text),
+    openSettlement: (intentId, sealed) => open(settlementPlace(intentId), sealed),
     fingerprint: (refreshToken) =>
       Uint8Array.from(createHmac("sha256", fingerprintKey).update(refreshToken).digest().subarray(0, fingerprintBytes)),
   };
@@ -107,6 +113,15 @@ function tokenPlace({ connectionId, field, generation }: TokenPlace): Place {
     name: `The ${field} of connection "${connectionId}", generation ${generation},`,
     owner: joinContext("token", connectionId),
     context: joinContext("token", connectionId, field, generation),
+  };
+}
+
+/** One key for all: what waits in the escrow is little. */
+function settlementPlace(intentId: string): Place {
+  return {
+    name: `The settlement of intent ${intentId}`,
+    owner: joinContext("settlement"),
+    context: joinContext("settlement", intentId),
   };
 }
 

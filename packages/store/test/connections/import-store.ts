@@ -37,6 +37,13 @@ export const descriptor: ProviderDescriptor = {
   },
   retry: { firstMs: 5_000, maxMs: 5 * MINUTE_MS },
   strikeGapMs: MINUTE_MS,
+  breaker: {
+    windowMs: 6 * MINUTE_MS,
+    leastRejected: 10,
+    rejectedShare: 0.1,
+    leastMisconfigured: 3,
+    probeMs: 15_000,
+  },
   answerTimeoutMs: 2 * MINUTE_MS,
 };
 

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Claim, claim, settle } from "../../src/index.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Claim, claim, dropCandidate, nextCandidate, type SealedTokens, settle } from "../../src/index.ts";
 import {
   bytes,
   failureOf,
@@ -38,6 +38,10 @@ async function rowOf(id: string) {
   });
   const token = textOf(row.tokenSet?.refreshToken);
   return { ...row, token, generation: row.tokenSet?.generation };
+}
+
+function otherTokens(text: string): SealedTokens {
+  return { refreshToken: bytes(text), accessToken: null, fingerprint: fingerprintOf(text), secretId: null };
 }
 
 describe("a success", () => {
@@ -100,20 +104,62 @@ describe("a success", () => {
   });
 });
 
+describe("a kept candidate", () => {
+  const withCandidate = async () => {
+    await connect("a");
+    const sleeper = await claimOne("a");
+    await killLeases(store);
+    await settle(store, [{ ...successOf(await claimOne("a", "two")), tokens: otherTokens("newer") }], "two");
+    await settle(store, [successOf(sleeper)], "one");
+    await makeDue(store);
+  };
+
+  test("is handed to whoever holds the connection, marked as presented, and once", async () => {
+    await withCandidate();
+    const { intentId } = await claimOne("a");
+    const lease = { connectionId: "a", intentId };
+    const found = await nextCandidate(store, lease, []);
+    expect(found).toMatchObject({ generation: 2 });
+    expect(textOf(found?.refreshToken)).toBe(tokenText("a", 2));
+    expect((await store.prisma.tokenCandidate.findFirstOrThrow()).presentedAt).not.toBeNull();
+    expect(await nextCandidate(store, lease, [found?.id ?? 0n])).toBeNull();
+  });
+
+  test("is not handed to one whose lease was taken over", async () => {
+    await withCandidate();
+    const { intentId } = await claimOne("a");
+    await killLeases(store);
+    await claimOne("a", "two");
+    expect(await nextCandidate(store, { connectionId: "a", intentId }, [])).toBeNull();
+  });
+
+  test("is forgotten when it was refused", async () => {
+    await withCandidate();
+    const { intentId } = await claimOne("a");
+    const found = await nextCandidate(store, { connectionId: "a", intentId }, []);
+    await dropCandidate(store, found?.id ?? 0n);
+    expect(await store.prisma.tokenCandidate.count()).toBe(0);
+  });
+
+  test("is forgotten when a later token set is stored, and not before", async () => {
+    await withCandidate();
+    const again = await claimOne("a");
+    await settle(store, [failureOf(again)], "p");
+    expect(await store.prisma.tokenCandidate.count()).toBe(1);
+    await makeDue(store);
+    await settle(store, [successOf(await claimOne("a"))], "p");
+    expect(await store.prisma.tokenCandidate.count()).toBe(0);
+  });
+});
+
 describe("a worker that wakes late", () => {
   test("cannot overwrite a newer token: its own is kept as a candidate", async () => {
     await connect("a");
     const sleeper = await claimOne("a");
     await killLeases(store);
     await settle(store, [successOf(await claimOne("a", "two"))], "two");
-    const late = successOf(sleeper);
-    const tokens = {
-      refreshToken: bytes("late"),
-      accessToken: null,
-      fingerprint: fingerprintOf("late"),
-      secretId: null,
-    };
-    expect(await settle(store, [{ ...late, tokens }], "one")).toEqual(["stale"]);
+    const late = { ...successOf(sleeper), tokens: otherTokens("late") };
+    expect(await settle(store, [late], "one")).toEqual(["stale"]);
     expect(await rowOf("a")).toMatchObject({ token: tokenText("a", 2), generation: 2 });
     const candidates = await store.prisma.tokenCandidate.findMany();
     expect(candidates.map((item) => textOf(item.refreshToken))).toEqual(["late"]);
@@ -145,15 +191,31 @@ describe("a worker that wakes late", () => {
     expect(await rowOf("a")).toMatchObject({ state: "active", strikes: 0, generation: 2, intent: null });
   });
 
-  test("cannot bring a connection back that was given up meanwhile: its token is kept as a candidate", async () => {
+  test("brings a connection back that another's refusals ended: its customer need not reconnect", async () => {
     await connect("a");
     const sleeper = await claimOne("a");
     await killLeases(store);
     const deadly = failureOf(await claimOne("a", "two"), { state: "needs_reauth", dueAt: null, strikes: 2 });
     await settle(store, [deadly], "two");
-    expect(await settle(store, [successOf(sleeper)], "one")).toEqual(["stale"]);
-    expect(await rowOf("a")).toMatchObject({ state: "needs_reauth", generation: 1 });
-    expect(await store.prisma.tokenCandidate.count({ where: { connectionId: "a" } })).toBe(1);
+    expect(await settle(store, [successOf(sleeper)], "one")).toEqual(["settled"]);
+    expect(await rowOf("a")).toMatchObject({ state: "active", generation: 2, strikes: 0, stateReason: null });
+    expect((await rowOf("a")).dueAt).not.toBeNull();
+    expect(await store.prisma.refreshEvent.findMany()).toMatchObject([{ kind: "revived", connectionId: "a" }]);
+    expect(await store.prisma.outbox.findMany({ orderBy: { id: "asc" } })).toMatchObject([
+      { kind: "connection.needs_reauth" },
+      { kind: "connection.active" },
+    ]);
+  });
+
+  test("twice with the same late token leaves one candidate", async () => {
+    await connect("a");
+    const sleeper = await claimOne("a");
+    await killLeases(store);
+    await settle(store, [{ ...successOf(await claimOne("a", "two")), tokens: otherTokens("newer") }], "two");
+    const late = successOf(sleeper);
+    expect(await settle(store, [late], "one")).toEqual(["stale"]);
+    expect(await settle(store, [late], "one")).toEqual(["stale"]);
+    expect(await store.prisma.tokenCandidate.count()).toBe(1);
   });
 
   test("changes nothing after a reconnect that came in between", async () => {
@@ -162,6 +224,32 @@ describe("a worker that wakes late", () => {
     await store.prisma.tokenSet.update({ where: { connectionId: "a" }, data: { generation: 2 } });
     expect(await settle(store, [failureOf(before)], "one")).toEqual(["stale"]);
     expect(await rowOf("a")).toMatchObject({ strikes: 0, intent: null });
+  });
+});
+
+describe("while the app's breaker is not closed", () => {
+  const inDoubt = (state: "open" | "half_open" | "closed") =>
+    store.prisma.oAuthApp.update({ where: { id: "app" }, data: { breakerState: state } });
+  afterEach(() => inDoubt("closed"));
+
+  test.each(["open", "half_open"] as const)("(%s) no grant is ended, and the strike does not ripen", async (state) => {
+    await connect("a");
+    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 2, failures: 2 });
+    await inDoubt(state);
+    expect(await settle(store, [deadly], "p")).toEqual(["held"]);
+    const row = await rowOf("a");
+    expect(row).toMatchObject({ state: "active", strikes: 0, failures: 2, intent: null, lastOutcome: "rejected" });
+    expect(row.dueAt).not.toBeNull();
+    expect(await store.prisma.outbox.count()).toBe(0);
+    expect(await store.prisma.refreshEvent.findMany()).toMatchObject([{ kind: "ending_held", connectionId: "a" }]);
+  });
+
+  test("a success is stored all the same", async () => {
+    await connect("a");
+    const mine = await claimOne("a");
+    await inDoubt("open");
+    expect(await settle(store, [successOf(mine)], "p")).toEqual(["settled"]);
+    expect(await rowOf("a")).toMatchObject({ generation: 2 });
   });
 });
 

@@ -1,0 +1,77 @@
+import type { Settlement } from "@evergrant/store";
+import type { Escrow } from "@evergrant/store/escrow";
+import type { TokenVault } from "@evergrant/store/secrets";
+import { settlementToText, textToSettlement, type WaitingSettlement } from "./settlement-text.ts";
+
+/** The escrow as this worker uses it: settlements in the clear on this side, sealed entries on the other. */
+export interface EscrowKeeper {
+  /** @throws EscrowError when no place takes them */
+  put(settlements: readonly Settlement[]): Promise<void>;
+  /**
+   * Forgets what has been settled. Never rejects: what could not be removed is skipped by `readAll` of this
+   * process and removed with its next call.
+   */
+  remove(intentIds: readonly string[]): Promise<void>;
+  /** All that waits and was not settled by this process. `complete` is false when a place could not be looked into. */
+  readAll(): Promise<{ readonly waiting: readonly WaitingSettlement[]; readonly complete: boolean }>;
+}
+
+/**
+ * @param now epoch ms, for how long an entry has waited
+ * @param onUnreadable told of an entry that does not open: it stays where it is, and holds up no other
+ */
+export function createEscrowKeeper({
+  escrow,
+  vault,
+  now,
+  onUnreadable,
+}: {
+  readonly escrow: Escrow;
+  readonly vault: Pick<TokenVault, "sealSettlement" | "openSettlement">;
+  readonly now: () => number;
+  readonly onUnreadable: (intentId: string, error: unknown) => void;
+}): EscrowKeeper {
+  /** Settled, but still in the escrow as far as is known. */
+  const settled = new Set<string>();
+
+  const removeSettled = async () => {
+    const ids = [...settled];
+    if (ids.length === 0) return;
+    try {
+      await escrow.remove(ids);
+      for (const id of ids) settled.delete(id);
+    } catch {
+      // Tried again with the next call; until then these ids are passed over.
+    }
+  };
+
+  return {
+    async put(settlements) {
+      await escrow.put(
+        settlements.map((settlement) => ({
+          id: settlement.intentId,
+          sealed: vault.sealSettlement(settlement.intentId, settlementToText({ settlement, putAt: now() })),
+        })),
+      );
+    },
+    async remove(intentIds) {
+      for (const id of intentIds) settled.add(id);
+      await removeSettled();
+    },
+    async readAll() {
+      await removeSettled();
+      const { entries, complete } = await escrow.readAll();
+      const open = entries.filter(({ id }) => !settled.has(id));
+      return { waiting: open.flatMap(({ id, sealed }) => openEntry(id, sealed)), complete };
+    },
+  };
+
+  function openEntry(id: string, sealed: Uint8Array): WaitingSettlement[] {
+    try {
+      return [textToSettlement(vault.openSettlement(id, sealed))];
+    } catch (error) {
+      onUnreadable(id, error);
+      return [];
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { Logger } from "@evergrant/runtime";
+import type { Settlement, SettleResult } from "@evergrant/store";
+import type { Escrow } from "@evergrant/store/escrow";
+import type { TokenVault } from "@evergrant/store/secrets";
+import { drainEscrow } from "./drain-escrow.ts";
+import { createEscrowKeeper } from "./escrow-keeper.ts";
+import { type SafeSettleParts, type SafeSettleResult, settleSafely } from "./settle-safely.ts";
+import { settleWaiting } from "./settle-waiting.ts";
+import type { WaitingSettlement } from "./settlement-text.ts";
+import { createTakeOver, type TakeOver } from "./take-over.ts";
+
+const DRAIN_EVERY_MS = 5_000;
+
+/** The escrow's three uses in a worker: a settle that cannot be written, one that another left, and those of the lost. */
+export interface Safekeeping {
+  settle(
+    settlements: readonly Settlement[],
+    parts: Omit<SafeSettleParts, "escrow" | "onUnsafe">,
+  ): Promise<readonly (SafeSettleResult | Error)[]>;
+  readonly takeOver: TakeOver;
+  close(): Promise<void>;
+}
+
+export function openSafekeeping({
+  escrow,
+  vault,
+  logger,
+  write,
+  isRefusal,
+  onError,
+}: {
+  readonly escrow: Escrow;
+  readonly vault: TokenVault;
+  readonly logger: Logger;
+  readonly write: (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]>;
+  readonly isRefusal: (error: unknown) => boolean;
+  readonly onError: (error: unknown) => void;
+}): Safekeeping {
+  // Wall clock: an entry is read by other machines.
+  const now = () => Date.now();
+  const keeper = createEscrowKeeper({
+    escrow,
+    vault,
+    now,
+    onUnreadable: (intentId, error) =>
+      logger.error({ err: error, intent: intentId }, "an entry of the escrow does not open, it stays there"),
+  });
+  const onSettled = ({ settlement }: WaitingSettlement, result: SettleResult, waitedMs: number) => {
+    const subject = { connection: settlement.connectionId, oauthApp: settlement.appId };
+    logger.info({ ...subject, outcome: settlement.outcome, result, waitedMs }, "settled from the escrow");
+  };
+  const waitingParts = { escrow: keeper, write, onSettled, now };
+  const drain = drainEscrow({
+    escrow: keeper,
+    settle: (waiting) => settleWaiting(waiting, waitingParts),
+    isRefusal,
+    onError,
+    everyMs: DRAIN_EVERY_MS,
+  });
+  return {
+    settle: (settlements, parts) =>
+      settleSafely(settlements, {
+        ...parts,
+        escrow: keeper,
+        onUnsafe: (error, waiting) =>
+          logger.error({ err: error, waiting }, "the escrow does not take them either: this process alone keeps them"),
+      }),
+    takeOver: createTakeOver({ ...waitingParts, onError }),
+    close: () => drain.close(),
+  };
+}

@@ -1,0 +1,50 @@
+import type { Claim, Settlement, SettleResult } from "@evergrant/store";
+import type { EscrowKeeper } from "./escrow-keeper.ts";
+import { settleWaiting, type WaitingParts } from "./settle-waiting.ts";
+import type { WaitingSettlement } from "./settlement-text.ts";
+
+/**
+ * Ends a refresh whose worker was lost, by what it had put into the escrow. `nothing`: its outcome is
+ * unknown, the provider has to be asked. `unreadable`: nobody can tell now, so nobody may ask: its token may
+ * be spent, and the next one in the escrow.
+ */
+export type TakeOver = (claim: Claim) => Promise<"settled" | "nothing" | "unreadable">;
+
+export function createTakeOver({
+  escrow,
+  onError,
+  ...parts
+}: Omit<WaitingParts, "escrow"> & {
+  readonly escrow: Pick<EscrowKeeper, "readAll" | "remove">;
+  readonly onError: (error: unknown) => void;
+}): TakeOver {
+  return async (claim) => {
+    const { waiting, complete } = await escrow.readAll();
+    const left = lastOf(waiting, claim);
+    if (left === undefined) return complete ? "nothing" : "unreadable";
+    try {
+      await settleWaiting([left], { ...parts, escrow, write: inNameOf(claim, parts.write) });
+      return "settled";
+    } catch (error) {
+      onError(error);
+      return "unreadable";
+    }
+  };
+}
+
+/** Only what presented the token that is still current can end this refresh. */
+function lastOf(waiting: readonly WaitingSettlement[], claim: Claim): WaitingSettlement | undefined {
+  return waiting
+    .filter(({ settlement }) => settlement.connectionId === claim.connection.id)
+    .filter(({ settlement }) => settlement.generation === claim.generation)
+    .toSorted((one, other) => one.putAt - other.putAt)
+    .at(-1);
+}
+
+/** The claim has replaced the lost worker's intent: the settle ends ours. */
+function inNameOf(
+  { intentId }: Claim,
+  write: WaitingParts["write"],
+): (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]> {
+  return (settlements) => write(settlements.map((settlement) => ({ ...settlement, intentId })));
+}

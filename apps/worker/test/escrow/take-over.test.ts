@@ -1,0 +1,65 @@
+import type { Claim, Settlement, SettleResult } from "@evergrant/store";
+import { expect, test } from "vitest";
+import type { WaitingSettlement } from "../../src/escrow/settlement-text.ts";
+import { createTakeOver } from "../../src/escrow/take-over.ts";
+import { aSettlement } from "./a-settlement.ts";
+
+const OURS = "6f1c2a3e-0000-4000-8000-00000000000f";
+const claim = { intentId: OURS, generation: 7, connection: { id: "acme" } } as Claim;
+
+function takeOver(waiting: readonly WaitingSettlement[], { complete = true, fails = false } = {}) {
+  const written: Settlement[] = [];
+  const removed: string[] = [];
+  const answer = createTakeOver({
+    escrow: {
+      readAll: async () => ({ waiting, complete }),
+      remove: async (ids) => void removed.push(...ids),
+    },
+    write: async (rows): Promise<SettleResult[]> => {
+      if (fails) throw new Error("the database is away");
+      written.push(...rows);
+      return rows.map(() => "settled");
+    },
+    onSettled: () => {},
+    onError: () => {},
+    now: () => 10_000,
+  })(claim);
+  return answer.then((verdict) => ({ verdict, written, removed }));
+}
+
+test("what a lost worker left in the escrow ends the refresh in the name of the new claim", async () => {
+  const left = aSettlement();
+  const { verdict, written, removed } = await takeOver([{ settlement: left, putAt: 4_000 }]);
+  expect(verdict).toBe("settled");
+  expect(written).toMatchObject([{ intentId: OURS, generation: 7, outcome: "rotated" }]);
+  expect(written[0]?.decision.events).toEqual([{ kind: "settled_from_escrow", waitedMs: 6_000 }]);
+  expect(removed).toEqual([left.intentId]);
+});
+
+test("the last of several that presented the current token is taken", async () => {
+  const first = aSettlement({ intentId: "1" });
+  const last = aSettlement({ intentId: "2", durationMs: 99 });
+  const { written, removed } = await takeOver([
+    { settlement: last, putAt: 5_000 },
+    { settlement: first, putAt: 4_000 },
+  ]);
+  expect(written).toMatchObject([{ durationMs: 99 }]);
+  expect(removed).toEqual(["2"]);
+});
+
+test.each([
+  ["another connection's", aSettlement({ connectionId: "other" })],
+  ["an older generation's", aSettlement({ generation: 6 })],
+])("%s settlement says nothing about this one", async (_, settlement) => {
+  const { verdict, written } = await takeOver([{ settlement, putAt: 4_000 }]);
+  expect([verdict, written]).toEqual(["nothing", []]);
+});
+
+test("while a part of the escrow cannot be looked into, nobody is told that nothing waits", async () => {
+  expect((await takeOver([], { complete: false })).verdict).toBe("unreadable");
+});
+
+test("a settle that fails leaves the entry where it is", async () => {
+  const { verdict, removed } = await takeOver([{ settlement: aSettlement(), putAt: 1 }], { fails: true });
+  expect([verdict, removed]).toEqual(["unreadable", []]);
+});

@@ -1,0 +1,100 @@
+import type { OutcomeKind } from "./outcome.ts";
+
+/** When an OAuth app's breaker opens, and how it looks whether it may close again. Durations are milliseconds. */
+export interface BreakerPolicy {
+  /** Answers are looked at over this time. */
+  readonly windowMs: number;
+  /** A wave of `invalid_grant`: at least so many connections were refused for the first time in the window … */
+  readonly leastRejected: number;
+  /** … and they are at least this share of all that were answered in it, 0 to 1. */
+  readonly rejectedShare: number;
+  /** So many connections in a row were refused for the app's own fault, and none was refreshed in between. */
+  readonly leastMisconfigured: number;
+  /** How often one connection is tried while the breaker is open. */
+  readonly probeMs: number;
+}
+
+/** Why a breaker is open. `rejections`: a wave of `invalid_grant`; `misconfigured`: the app itself is refused. */
+export type BreakerReason = "rejections" | "misconfigured";
+
+export const BREAKER_REASONS: readonly BreakerReason[] = ["rejections", "misconfigured"];
+
+/** How many connections of an app were answered what. Each counts once, however often it was asked. */
+export interface AnswersInWindow {
+  /**
+   * Refused for the first time in the window, or earlier and still awaiting the second refusal, which would
+   * end them. Those that an operator's acceptance covers do not count.
+   */
+  readonly rejected: number;
+  /** Refreshed in the window and not refused since. */
+  readonly succeeded: number;
+}
+
+/**
+ * Whether so many grants of one app were refused at once that it must be taken for our mistake (a wrong
+ * environment, a restored backup, code that lost tokens) until somebody says otherwise. A few are normal:
+ * customers leave.
+ */
+export function isWave({ rejected, succeeded }: AnswersInWindow, policy: BreakerPolicy): boolean {
+  return rejected >= policy.leastRejected && rejected >= policy.rejectedShare * (rejected + succeeded);
+}
+
+/**
+ * The connections that an app's own fault kept from being refreshed since the last one that was: the
+ * evidence for `misconfigured`, gathered answer by answer. One connection with a fault of its own (an
+ * access token imported in place of the refresh token) never opens a breaker, however often it is tried.
+ */
+export interface MisconfiguredRun {
+  readonly connectionIds: ReadonlySet<string>;
+  /** When the earliest of their refreshes was claimed, epoch ms by the database's clock; null when there are none. */
+  readonly since: number | null;
+}
+
+export const NO_MISCONFIGURED_RUN: MisconfiguredRun = { connectionIds: new Set(), since: null };
+
+/** The run after one more answer. Answers that say nothing about the app leave it as it is. */
+export function continueRun(
+  run: MisconfiguredRun,
+  answer: { readonly connectionId: string; readonly claimedAt: number; readonly outcome: OutcomeKind },
+): MisconfiguredRun {
+  switch (answer.outcome) {
+    case "rotated":
+    case "renewed":
+    case "rejected":
+      return NO_MISCONFIGURED_RUN;
+    case "misconfigured":
+      return {
+        connectionIds: new Set(run.connectionIds).add(answer.connectionId),
+        since: Math.min(run.since ?? answer.claimedAt, answer.claimedAt),
+      };
+    case "throttled":
+    case "unavailable":
+    case "ambiguous":
+      return run;
+  }
+}
+
+export function isMisconfigured(run: MisconfiguredRun, policy: BreakerPolicy): boolean {
+  return run.connectionIds.size >= policy.leastMisconfigured;
+}
+
+/**
+ * What the answer to a probe disproves: a breaker that is open for one of these reasons closes. A server
+ * that judges the grant has accepted the client (RFC 6749 section 5.2), so a refused probe says that the
+ * app itself is in order again; a wave is over only when a connection that was refused is refreshed.
+ * Answers about the way there (throttled, unavailable, ambiguous) say nothing.
+ */
+export function reasonsDisproved(outcome: OutcomeKind): readonly BreakerReason[] {
+  switch (outcome) {
+    case "rotated":
+    case "renewed":
+      return BREAKER_REASONS;
+    case "rejected":
+      return ["misconfigured"];
+    case "misconfigured":
+    case "throttled":
+    case "unavailable":
+    case "ambiguous":
+      return [];
+  }
+}

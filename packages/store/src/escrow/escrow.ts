@@ -1,0 +1,39 @@
+/** What waits in the escrow: a settlement, sealed by the vault. Nothing of it can be read without the key ring. */
+export interface EscrowEntry {
+  /** Id of the intent that it ends. */
+  readonly id: string;
+  readonly sealed: Uint8Array;
+}
+
+/**
+ * Where settlements wait while the database cannot take them, so that the death of a worker costs no
+ * token. An entry stays until somebody who has settled it removes it.
+ */
+export interface Escrow {
+  /** Whether there is any place at all. */
+  readonly hasPlace: boolean;
+  /**
+   * Resolves when all entries are safe in one place. Putting an entry again replaces it.
+   *
+   * @throws EscrowError when no place takes them; some of them may have been taken
+   */
+  put(entries: readonly EscrowEntry[]): Promise<void>;
+  /** All that waits. `complete` is false when a place could not be looked into. Never rejects. */
+  readAll(): Promise<{ readonly entries: readonly EscrowEntry[]; readonly complete: boolean }>;
+  /** @throws EscrowError when a place could not be reached; to be called again then */
+  remove(ids: readonly string[]): Promise<void>;
+  /** @throws EscrowError when a place could not be looked into */
+  count(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export class EscrowError extends Error {
+  override readonly name = "EscrowError";
+}
+
+/** One kind of place. Each method rejects when the place does not answer. */
+export type EscrowPlace = Omit<Escrow, "hasPlace" | "readAll"> & {
+  /** For messages. */
+  readonly name: string;
+  readAll(): Promise<readonly EscrowEntry[]>;
+};

@@ -1,0 +1,69 @@
+import { type Escrow, type EscrowEntry, EscrowError, type EscrowPlace } from "./escrow.ts";
+import { createFileEscrow } from "./file-escrow.ts";
+import { createRedisEscrow } from "./redis-escrow.ts";
+
+export interface EscrowOptions {
+  /** The fleet's Redis: every worker sees what waits there. */
+  readonly redisUrl?: string | undefined;
+  /** A folder on a disk that outlives the process: used alone, or when Redis does not answer. */
+  readonly directory?: string | undefined;
+  /** As of the queues: two installations that share one Redis need two. */
+  readonly namespace: string;
+  /** Told of lost connections to Redis; the escrow goes on in any case. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Opens the places that are configured; what waits in any of them is seen. Nothing is connected before the first use. */
+export function openEscrow({ redisUrl, directory, namespace, onError }: EscrowOptions): Escrow {
+  return combine([
+    ...(redisUrl === undefined ? [] : [createRedisEscrow({ url: redisUrl, namespace, onError })]),
+    ...(directory === undefined ? [] : [createFileEscrow(directory)]),
+  ]);
+}
+
+/** The first place that takes an entry keeps it. */
+function combine(places: readonly EscrowPlace[]): Escrow {
+  return {
+    hasPlace: places.length > 0,
+    async put(entries) {
+      const refusals: unknown[] = [];
+      for (const place of places) {
+        try {
+          return await place.put(entries);
+        } catch (error) {
+          refusals.push(error);
+        }
+      }
+      throw new EscrowError(whyNot(places), { cause: new AggregateError(refusals) });
+    },
+    async readAll() {
+      const looks = await Promise.allSettled(places.map((place) => place.readAll()));
+      const found = looks.flatMap((look): readonly EscrowEntry[] => (look.status === "fulfilled" ? look.value : []));
+      return { entries: found, complete: looks.every((look) => look.status === "fulfilled") };
+    },
+    async remove(ids) {
+      if (ids.length > 0) await everywhere(places, (place) => place.remove(ids));
+    },
+    async count() {
+      const counts = await everywhere(places, (place) => place.count());
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    close: async () => void (await Promise.all(places.map((place) => place.close()))),
+  };
+}
+
+function whyNot(places: readonly EscrowPlace[]): string {
+  if (places.length === 0) return "There is no escrow: set REDIS_URL or EVERGRANT_ESCROW_DIR.";
+  return `The escrow takes nothing (${places.map((place) => place.name).join(", ")}).`;
+}
+
+async function everywhere<Answer>(
+  places: readonly EscrowPlace[],
+  ask: (place: EscrowPlace) => Promise<Answer>,
+): Promise<Answer[]> {
+  const answers = await Promise.allSettled(places.map(ask));
+  return answers.map((answer, index) => {
+    if (answer.status === "fulfilled") return answer.value;
+    throw new EscrowError(`The escrow does not answer (${places[index]?.name}).`, { cause: answer.reason });
+  });
+}
