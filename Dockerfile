@@ -27,11 +27,14 @@ RUN cp -a prisma scripts out/json/ && cd out/json && mkdir bin && ln -s ../apps/
     for room in apps/* packages/*; do for part in dist bin assets; do \
       if [ -e "../../$room/$part" ]; then cp -a "../../$room/$part" "$room/"; fi; \
     done; done && chmod -R a+rX .
+# Where a volume may be mounted for EVERGRANT_ESCROW_DIR: a new one takes over its owner.
+RUN mkdir escrow
 
 FROM ${NODE_IMAGE}
 WORKDIR /app
 ENV NODE_ENV=production PATH=/app/bin:$PATH EVERGRANT_HOST=0.0.0.0
 COPY --from=build /app/out/json ./
+COPY --from=build --chown=1000:1000 /app/escrow ./escrow
 # The image's user "node", by number, so that a cluster can see that it is not root.
 USER 1000:1000
 EXPOSE 9460 9461 9462

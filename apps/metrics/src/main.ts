@@ -1,6 +1,7 @@
 import { createQueueBackend, RefreshQueues } from "@evergrant/queue";
 import { runDaemon } from "@evergrant/runtime";
 import { openStore } from "@evergrant/store";
+import { openEscrow } from "@evergrant/store/escrow";
 import { readMetricsEnv } from "./env.ts";
 import { startMetrics } from "./start-metrics.ts";
 
@@ -31,7 +32,15 @@ await runDaemon({
     const queues = new RefreshQueues(backend);
     lifecycle.add("queues", () => queues.close());
 
-    const server = await startMetrics({ env, logger, store, queues, pingQueue: () => backend.ping() });
+    const escrow = openEscrow({
+      redisUrl: env.REDIS_URL,
+      directory: env.EVERGRANT_ESCROW_DIR,
+      namespace: env.EVERGRANT_QUEUE_NAMESPACE,
+      onError: (error) => logger.debug({ err: error }, "escrow"),
+    });
+    lifecycle.add("escrow", () => escrow.close());
+
+    const server = await startMetrics({ env, logger, store, queues, escrow, pingQueue: () => backend.ping() });
     lifecycle.add("server", () => server.close());
     logger.info({ url: server.url }, "status page and metrics");
   },

@@ -12,7 +12,11 @@ export type QueueDepths = ReadonlyMap<string, QueueDepth>;
 
 export interface Readings {
   /** What `/metrics` needs. */
-  fleet(): Promise<{ readonly fleet: Reading<FleetReport>; readonly queue: Reading<QueueDepths> }>;
+  fleet(): Promise<{
+    readonly fleet: Reading<FleetReport>;
+    readonly queue: Reading<QueueDepths>;
+    readonly escrow: Reading<number>;
+  }>;
   /** What the status page needs. */
   status(): Promise<{ readonly status: Reading<StatusReport>; readonly queue: Reading<QueueDepths> }>;
 }
@@ -20,18 +24,20 @@ export interface Readings {
 export interface ReadingsOptions {
   readonly store: Parameters<typeof readFleetReport>[0];
   readonly queues: { depth(appId: string): Promise<QueueDepth> };
+  readonly escrow: { count(): Promise<number> };
   /** @throws when the queue's backend is away */
   readonly pingQueue: () => Promise<void>;
-  /** Told once when database or queue goes, and once (with null) when it is back. */
-  readonly onChange: (what: "database" | "queue", error: Error | null) => void;
+  /** Told once when one of them goes, and once (with null) when it is back. */
+  readonly onChange: (what: "database" | "queue" | "escrow", error: Error | null) => void;
   readonly waitMs?: number;
 }
 
 /**
  * Everything that this process reads, cached: a hundred scrapers and readers of the page cost what one
- * costs. Neither the database nor the queue can make an answer wait for longer than twice `waitMs`.
+ * costs. None of them can make an answer wait for longer than `waitMs`, all together no longer than three times that.
  */
-export function createReadings({ store, queues, pingQueue, onChange, waitMs = WAIT_MS }: ReadingsOptions): Readings {
+export function createReadings(options: ReadingsOptions): Readings {
+  const { store, queues, escrow, pingQueue, onChange, waitMs = WAIT_MS } = options;
   const bounds = { waitMs, giveUpMs: GIVE_UP_MS };
   const database = { ...bounds, onChange: onceEach((error) => onChange("database", error)) };
   const timeout = { timeoutMs: READ_TIMEOUT_MS };
@@ -45,9 +51,14 @@ export function createReadings({ store, queues, pingQueue, onChange, waitMs = WA
     read: readDepths,
     onChange: (error) => onChange("queue", error),
   });
+  const readEscrow = cachedRead({
+    ...bounds,
+    read: () => escrow.count(),
+    onChange: (error) => onChange("escrow", error),
+  });
 
   return {
-    fleet: async () => ({ fleet: await readFleet(), queue: await readQueue() }),
+    fleet: async () => ({ fleet: await readFleet(), queue: await readQueue(), escrow: await readEscrow() }),
     status: async () => ({ status: await readStatus(), queue: await readQueue() }),
   };
 

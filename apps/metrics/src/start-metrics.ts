@@ -12,6 +12,7 @@ export interface MetricsParts {
   readonly logger: Logger;
   readonly store: ReadingsOptions["store"];
   readonly queues: { depth(appId: string): Promise<QueueDepth> };
+  readonly escrow: ReadingsOptions["escrow"];
   readonly pingQueue: () => Promise<void>;
   readonly waitMs?: number;
 }
@@ -24,12 +25,14 @@ export interface MetricsParts {
  *
  * @throws ConfigurationError when it cannot listen there
  */
-export function startMetrics({ env, logger, store, queues, pingQueue, waitMs }: MetricsParts): Promise<HealthServer> {
+export function startMetrics(parts: MetricsParts): Promise<HealthServer> {
+  const { env, logger, store, queues, escrow, pingQueue, waitMs } = parts;
   const token = env.EVERGRANT_METRICS_TOKEN;
   const host = env.EVERGRANT_HOST;
   const readings = createReadings({
     store,
     queues,
+    escrow,
     pingQueue,
     onChange: (what, error) => {
       if (error === null) logger.info(`the ${what} answers again`);

@@ -11,7 +11,7 @@ let metrics: MetricsUnderTest;
 let samples: ReadonlyMap<string, number>;
 
 beforeAll(async () => {
-  metrics = await startMetricsUnderTest();
+  metrics = await startMetricsUnderTest({ escrowEntries: 3 });
   await fillFleet(metrics);
   samples = await metrics.samples();
 });
@@ -141,6 +141,7 @@ test("breaker, scheduler, queue and unsettled refreshes are told for each app", 
   expect(samples.get(`evergrant_candidates{${XERO}}`)).toBe(0);
   expect(samples.get("evergrant_fleet_up")).toBe(1);
   expect(samples.get("evergrant_queue_up")).toBe(1);
+  expect(samples.get("evergrant_escrow_entries")).toBe(3);
 });
 
 test("the process tells of itself beside the fleet", () => {

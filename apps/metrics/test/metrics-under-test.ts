@@ -21,13 +21,15 @@ export interface MetricsUnderTestOptions {
   readonly host?: string;
   readonly token?: string;
   readonly waitMs?: number;
+  /** What waits in the escrow. */
+  readonly escrowEntries?: number;
   /** The way by which the metrics process reaches the database. */
   readonly databaseVia?: (databaseUrl: string) => Promise<string>;
 }
 
 /** The whole of the metrics process but for its environment, on a database and a queue of its own. */
 export async function startMetricsUnderTest(options: MetricsUnderTestOptions = {}): Promise<MetricsUnderTest> {
-  const { host = "127.0.0.1", token, waitMs, databaseVia = async (url: string) => url } = options;
+  const { host = "127.0.0.1", token, waitMs, escrowEntries = 0, databaseVia = async (url: string) => url } = options;
   const database = await createTestDatabase();
   const databaseUrl = await databaseVia(database.url);
   const bounds = { statementTimeoutMs: 5_000, silenceTimeoutMs: 6_000, poolSize: 3 };
@@ -46,6 +48,7 @@ export async function startMetricsUnderTest(options: MetricsUnderTestOptions = {
     }),
     store: ownStore,
     queues,
+    escrow: { count: async () => escrowEntries },
     pingQueue: () => backend.ping(),
     ...(waitMs === undefined ? {} : { waitMs }),
   });

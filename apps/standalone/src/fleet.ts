@@ -52,7 +52,7 @@ export async function startFleet(
   const urls = await Promise.all(
     members.map(async ({ name, app, portVariable, preferredPort }) => {
       const port = await state.port(name, preferredPort);
-      const env = { ...options.env, [portVariable]: `${port}` };
+      const env = { EVERGRANT_ESCROW_DIR: state.file("escrow"), ...options.env, [portVariable]: `${port}` };
       const start = () => startChild({ name, app, file: entry[app], env, logFile: state.file(`${name}.log`) });
       const keeper = keepRunning(start, options.say);
       kept.push(keeper);

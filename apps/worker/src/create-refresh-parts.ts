@@ -26,8 +26,9 @@ import type { WorkerEnv } from "./env.ts";
 import { openSafekeeping } from "./escrow/open-safekeeping.ts";
 import { keepLeases } from "./lease-keeper.ts";
 import { openApp } from "./open-app.ts";
+import { openBreakerWatch } from "./open-breaker-watch.ts";
 import { createPresentToken } from "./present-token.ts";
-import type { RefreshParts } from "./refresh-connection.ts";
+import type { RefreshParts, RefreshReport } from "./refresh-connection.ts";
 
 const LARGEST_CLAIM = 256;
 const LARGEST_SETTLE = 128;
@@ -81,8 +82,15 @@ export function createRefreshParts({
     noteTrouble();
     logger[isTransient(error) ? "warn" : "error"]({ err: error, waiting }, "settles are not taken, trying again");
   };
-  const write = (rows: readonly Settlement[]) => settle(store, rows, writer);
+  const policy = async (appId: string) => (await credentials.all()).get(appId)?.descriptor.breaker ?? null;
+  const breakers = openBreakerWatch({ store, policy, logger, onError });
+  const write = async (rows: readonly Settlement[]) => {
+    await breakers.beforeSettle(rows);
+    return settle(store, rows, writer);
+  };
   const safekeeping = openSafekeeping({ escrow, vault, logger, write, isRefusal, onError });
+
+  const emit = createEmitter(logger, register);
 
   const parts = {
     appIds: async () => (await credentials.all()).keys(),
@@ -119,11 +127,15 @@ export function createRefreshParts({
       drop: (id: bigint) => dropCandidate(store, id),
     },
     vault,
-    emit: createEmitter(logger, register),
+    emit: (report: RefreshReport) => {
+      emit(report);
+      breakers.note(report);
+    },
     monotonicMs,
   };
   const close = async () => {
     leases.close();
+    await breakers.idle();
     await safekeeping.close();
   };
   return { parts, close };

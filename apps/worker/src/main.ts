@@ -19,6 +19,9 @@ const APPS_EVERY_MS = 1_000;
  */
 const FAULT_GRACE_MS = 180_000;
 
+/** A row that somebody holds for longer keeps its own settle waiting, and not those that share a statement with it. */
+const LOCK_TIMEOUT_MS = 500;
+
 /** The only caller of token endpoints. */
 await runDaemon({
   name: "worker",
@@ -110,6 +113,7 @@ async function openTruth({
     databaseUrl: env.DATABASE_URL,
     poolSize: env.EVERGRANT_DATABASE_POOL,
     applicationName: "evergrant-worker",
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
   });
   lifecycle.add("store", () => store.close());
   await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });

@@ -16,6 +16,9 @@ export interface PresentedAnswer {
   readonly secretId: bigint | null;
 }
 
+/** Why nothing was asked: the stored token does not open with this worker's keys. */
+export const UNDECRYPTABLE_TOKEN = "undecryptable_token";
+
 /** Presents a refresh token at its provider; never throws for what a provider does. */
 export type PresentToken = (token: PresentedToken, app: AppCredentials) => Promise<PresentedAnswer>;
 
@@ -24,7 +27,7 @@ export function createPresentToken(client: TokenClient, vault: TokenVault): Pres
   return async ({ connectionId, generation, refreshToken: sealed }, app) => {
     if (app.fault !== null) return { outcome: notAsked(app.fault), secretId: null };
     const refreshToken = open(vault, { connectionId, field: "refreshToken", generation }, sealed);
-    if (refreshToken === null) return { outcome: notAsked("undecryptable_token"), secretId: null };
+    if (refreshToken === null) return { outcome: notAsked(UNDECRYPTABLE_TOKEN), secretId: null };
     const { outcome, secretIndex } = await refresh({
       client,
       descriptor: app.descriptor,

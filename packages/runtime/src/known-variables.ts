@@ -159,7 +159,7 @@ export const knownVariables = {
     schema: envValue.milliseconds({ min: 100 }),
   },
   EVERGRANT_ESCROW_DIR: {
-    apps: ["worker", "metrics"],
+    apps: ["worker", "metrics", "standalone"],
     description:
       "Folder in which token sets wait, sealed, while the database cannot take them and there is no Redis or it " +
       "does not answer. On a disk that outlives the process. Standalone sets it",

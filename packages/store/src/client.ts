@@ -19,6 +19,8 @@ export interface StoreOptions {
   applicationName: string;
   /** How long the server may work on one statement, waiting for locks included. */
   statementTimeoutMs?: number;
+  /** How long a statement may wait for a row that somebody holds; as long as statementTimeoutMs when not said. */
+  lockTimeoutMs?: number;
   /** How long a busy connection may say nothing before it is given up; above statementTimeoutMs. */
   silenceTimeoutMs?: number;
 }
@@ -87,7 +89,7 @@ function preparedName(sql: string): string {
 }
 
 async function prepareConnection(client: pg.ClientBase, options: StoreOptions): Promise<void> {
-  const { statementTimeoutMs = 30_000, silenceTimeoutMs = 40_000 } = options;
+  const { statementTimeoutMs = 30_000, lockTimeoutMs = 0, silenceTimeoutMs = 40_000 } = options;
   if (client instanceof pg.Client) {
     client.connection.prependListener("errorMessage", hideValues);
     endWhenSilent(client.connection.stream, silenceTimeoutMs);
@@ -97,6 +99,7 @@ async function prepareConnection(client: pg.ClientBase, options: StoreOptions): 
   await client.query(
     `SET TIME ZONE 'UTC';
      SET statement_timeout = ${statementTimeoutMs};
+     SET lock_timeout = ${lockTimeoutMs};
      SET idle_in_transaction_session_timeout = ${statementTimeoutMs}`,
   );
 }

@@ -6,6 +6,8 @@ import type { QueueDepths } from "../readings.ts";
 export interface Scrape {
   readonly fleet: Reading<FleetReport>;
   readonly queue: Reading<QueueDepths>;
+  /** Settlements that wait there. */
+  readonly escrow: Reading<number>;
 }
 
 /** One metric: its name, what it says and how its samples come out of a scrape. */

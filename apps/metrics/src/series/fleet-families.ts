@@ -26,6 +26,13 @@ export const fleetFamilies: readonly Family[] = [
     samples: ({ queue }) => [{ labels: {}, value: queue === "away" ? 0 : 1 }],
   },
   {
+    name: "evergrant_escrow_entries",
+    type: "gauge",
+    help: "Refreshes that wait in the escrow for the database to take them. More than 0 for long: somebody has to look.",
+    labels: [],
+    samples: ({ escrow }) => (escrow === "away" ? [] : [{ labels: {}, value: escrow.value }]),
+  },
+  {
     name: "evergrant_refreshes_total",
     type: "counter",
     help: "Refreshes that ended, by what they came to.",
@@ -139,7 +146,8 @@ export const fleetFamilies: readonly Family[] = [
     type: "gauge",
     help: "Jobs in the app's queue: waiting, or active in a worker.",
     labels: [...APP, "state"],
-    samples: ({ fleet, queue }) => {
+    samples: (scrape) => {
+      const { queue } = scrape;
       if (queue === "away") return [];
       return perApp((app) => {
         const depth = queue.value.get(app.appId);
@@ -148,7 +156,7 @@ export const fleetFamilies: readonly Family[] = [
           { labels: { state: "waiting" }, value: depth.waiting },
           { labels: { state: "active" }, value: depth.active },
         ];
-      })({ fleet, queue });
+      })(scrape);
     },
   },
 ];

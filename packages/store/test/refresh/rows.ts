@@ -5,6 +5,7 @@ import { type Claim, openStore, type SealedTokens, type Settlement, type Store }
 
 export interface TestStore {
   readonly store: Store;
+  readonly databaseUrl: string;
   /** Another store on the same database, whose sessions are told so: `search_path=…`. */
   reopen(sessionOptions: string): Store;
   /** Makes a connection that is due, with generation 1 and the text of its token as "ciphertext". */
@@ -22,6 +23,7 @@ export async function openTestStore(): Promise<TestStore> {
   await addApp(store, "app");
   return {
     store,
+    databaseUrl: database.url,
     reopen(sessionOptions) {
       const url = new URL(database.url);
       url.searchParams.set("options", `-c ${sessionOptions}`);

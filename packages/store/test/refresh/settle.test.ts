@@ -1,5 +1,15 @@
+import { withClient } from "@evergrant/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Claim, claim, dropCandidate, nextCandidate, type SealedTokens, settle } from "../../src/index.ts";
+import {
+  type Claim,
+  claim,
+  dropCandidate,
+  isTimeout,
+  nextCandidate,
+  openStore,
+  type SealedTokens,
+  settle,
+} from "../../src/index.ts";
 import {
   bytes,
   failureOf,
@@ -13,9 +23,9 @@ import {
   tokenText,
 } from "./rows.ts";
 
-let { store, connect, close } = {} as TestStore;
+let { store, databaseUrl, connect, close } = {} as TestStore;
 beforeAll(async () => {
-  ({ store, connect, close } = await openTestStore());
+  ({ store, databaseUrl, connect, close } = await openTestStore());
 });
 afterAll(() => close());
 beforeEach(async () => {
@@ -310,6 +320,21 @@ test("one stale settlement leaves its neighbours in the batch alone", async () =
   );
   expect(results).toEqual(["settled", "stale", "settled"]);
   expect((await rowOf("c")).generation).toBe(2);
+});
+
+test("a row that somebody holds is not waited for longer than the store was told to", async () => {
+  await connect("held");
+  const settlement = successOf(await claimOne("held"));
+  const impatient = openStore({ databaseUrl, applicationName: "test", lockTimeoutMs: 100 });
+  await withClient(databaseUrl, async (holder) => {
+    await holder.query("BEGIN");
+    await holder.query("SELECT 1 FROM connection WHERE id = 'held' FOR UPDATE");
+    const refusal = await settle(impatient, [settlement], "p").catch((error: unknown) => error);
+    expect(isTimeout(refusal)).toBe(true);
+    await holder.query("ROLLBACK");
+  });
+  expect(await settle(impatient, [settlement], "p")).toEqual(["settled"]);
+  await impatient.close();
 });
 
 test("an empty batch asks the database nothing", async () => {
