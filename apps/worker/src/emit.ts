@@ -5,6 +5,8 @@ import type { RefreshReport } from "./refresh-connection.ts";
 
 /** Answers take milliseconds to minutes; gateways give up at 30, 60 and 100 s. */
 const DURATION_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+/** Milliseconds on an ordinary day; as long as the database is away on another. */
+const SETTLE_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120];
 /** A lead of five minutes before a 30-minute token expires is what lateness eats up. */
 const LATENESS_BUCKETS_S = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800];
 
@@ -20,6 +22,13 @@ export function createEmitter(logger: Logger, register: Registry): (report: Refr
     help: "Time from sending a token request to its judged answer.",
     labelNames,
     buckets: DURATION_BUCKETS_S,
+    registers,
+  });
+  const settling = new Histogram({
+    name: "evergrant_settle_duration_seconds",
+    help: "Time from the judged answer of a token request until it was written.",
+    labelNames,
+    buckets: SETTLE_BUCKETS_S,
     registers,
   });
   const lateness = new Histogram({
@@ -44,6 +53,7 @@ export function createEmitter(logger: Logger, register: Registry): (report: Refr
   return (report) => {
     const labels = { provider: report.provider, app: report.claim.appId };
     duration.observe(labels, report.durationMs / 1000);
+    settling.observe(labels, report.settleMs / 1000);
     lateness.observe(labels, report.latenessMs / 1000);
     if (report.result === "stale") unsettled.inc(labels);
     if (report.decision.events.some(({ kind }) => kind === "candidate_used")) candidatesUsed.inc(labels);

@@ -17,6 +17,8 @@ export interface RefreshReport {
   readonly decision: Decision;
   readonly result: SafeSettleResult;
   readonly durationMs: number;
+  /** From the judged answer until it was written: with `durationMs` the time in which a killed worker may lose it. */
+  readonly settleMs: number;
   readonly latenessMs: number;
 }
 
@@ -78,7 +80,9 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
       latenessMs,
     });
     const { outcome } = answer;
-    parts.emit({ claim, provider: app.descriptor.provider, outcome, decision, result, durationMs, latenessMs });
+    const { provider } = app.descriptor;
+    const settleMs = clock() - now;
+    parts.emit({ claim, provider, outcome, decision, result, durationMs, settleMs, latenessMs });
     return signalOf(outcome);
   });
 }

@@ -13,7 +13,7 @@ export interface SettleParts {
   readonly isTimeout: (error: unknown) => boolean;
   readonly onWaiting: (error: unknown, waiting: number) => void;
   /** Asked after a try that failed: whether the settlements are safe elsewhere and somebody else will write them. */
-  readonly mayLetGo: () => boolean;
+  readonly mayLetGo: () => Promise<boolean>;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function settleUntilWritten(
       const isRefused = parts.isRefusal(error);
       if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);
       if (isRefused) return settleWithoutJournal(settlements, parts, error);
-      if (parts.mayLetGo()) return settlements.map(() => "escrowed");
+      if (await parts.mayLetGo()) return settlements.map(() => "escrowed");
       parts.onWaiting(error, settlements.length);
       await delay(waitMs);
     }

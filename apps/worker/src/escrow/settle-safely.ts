@@ -18,8 +18,9 @@ export interface SafeSettleParts extends Omit<SettleParts, "onWaiting" | "mayLet
 
 /**
  * Writes settlements however long it takes, and puts them into the escrow as soon as the first try fails or
- * takes too long, so that they outlive this process. Once it is told to stop, what is safe there is left to
- * others; what is not goes on being tried.
+ * takes too long, so that they outlive this process; again with each try that fails, since the escrow may
+ * have been emptied. Once it is told to stop, what is safe there at that moment is left to others; what is
+ * not goes on being tried.
  *
  * A settlement that the database refuses for what it holds stays in the escrow: its token set may be the
  * only copy, and somebody has to look.
@@ -39,7 +40,7 @@ export async function settleSafely(
         parts.onWaiting(error, waiting);
         void aside.put();
       },
-      mayLetGo: () => parts.isStopping() && aside.isSafe(),
+      mayLetGo: async () => parts.isStopping() && (await aside.put()),
     });
     if (results.some((result) => result instanceof Error)) await aside.put();
     await aside.remove(results);
@@ -50,28 +51,29 @@ export async function settleSafely(
 }
 
 function putAside(settlements: readonly Settlement[], { escrow, onUnsafe }: SafeSettleParts) {
-  let putting: Promise<void> | undefined;
-  let isSafe = false;
+  let putting: Promise<boolean> | undefined;
+  let mayBeThere = false;
   const tryOnce = async () => {
+    mayBeThere = true;
     try {
       await escrow.put(settlements);
-      isSafe = true;
+      return true;
     } catch (error) {
       onUnsafe(error, settlements.length);
+      return false;
     } finally {
       putting = undefined;
     }
   };
   return {
-    isSafe: () => isSafe,
-    put(): Promise<void> {
-      if (isSafe) return Promise.resolve();
+    /** Whether they are safe now. */
+    put(): Promise<boolean> {
       putting ??= tryOnce();
       return putting;
     },
     async remove(results: readonly (SafeSettleResult | Error)[]): Promise<void> {
       await putting;
-      if (!isSafe) return;
+      if (!mayBeThere) return;
       const written = settlements.filter((_, index) => isWritten(results[index]));
       await escrow.remove(written.map(({ intentId }) => intentId));
     },

@@ -80,6 +80,24 @@ test("on a stop, what is safe in the escrow is left to others", async () => {
   expect(escrow.held.size).toBe(1);
 });
 
+test("on a stop, what was in an escrow that has been emptied since is put there once more before it is let go", async () => {
+  let stopping = false;
+  const escrow = anEscrow();
+  const { results } = run(
+    [aSettlement()],
+    async () => {
+      if (escrow.held.size > 0) {
+        escrow.held.clear();
+        stopping = true;
+      }
+      throw away;
+    },
+    { escrow, isStopping: () => stopping },
+  );
+  expect(await results).toEqual(["escrowed"]);
+  expect(escrow.held.size).toBe(1);
+});
+
 test("on a stop, what the escrow does not take either is not let go of", async () => {
   const escrow = anEscrow();
   escrow.refuses = true;
