@@ -1,12 +1,13 @@
 import type { HttpAnswer, TokenEndpointAnswer } from "@evergrant/core";
 import type { Dispatcher } from "undici";
 import { LONGEST_BODY_BYTES, readBody } from "./answer-body.ts";
+import { awakeTimeout } from "./awake-timeout.ts";
 import type { HttpTokenRequest } from "./token-request.ts";
 
 interface ExchangeLimits {
   /** A request not begun after this never is: it was waiting for a connection. */
   readonly sendWithinMs: number;
-  /** From the first byte of the request to the last of the answer. */
+  /** From the first byte of the request to the last of the answer, while this process is awake. */
   readonly answerTimeoutMs: number;
 }
 
@@ -36,7 +37,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #limits: ExchangeLimits;
   readonly #resolve: (answer: TokenEndpointAnswer) => void;
   readonly #chunks: Buffer[] = [];
-  #timer: NodeJS.Timeout;
+  #endWait: () => void;
   #sent = false;
   #settled = false;
   #head: Pick<HttpAnswer, "status" | "headers"> | null = null;
@@ -46,7 +47,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#limits = limits;
     this.#resolve = resolve;
     const giveUp = () => this.#settle({ kind: "none", sent: false, code: "NO_CONNECTION_IN_TIME" });
-    this.#timer = setTimeout(giveUp, limits.sendWithinMs);
+    const timer = setTimeout(giveUp, limits.sendWithinMs);
+    this.#endWait = () => clearTimeout(timer);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -57,8 +59,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       return;
     }
     this.#sent = true;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#endWait();
+    this.#endWait = awakeTimeout(() => {
       this.#settle(this.#cutShort("ANSWER_TIMEOUT", "body_timeout"));
       controller.abort(GIVEN_UP);
     }, this.#limits.answerTimeoutMs);
@@ -91,7 +93,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #settle(answer: TokenEndpointAnswer): void {
     if (this.#settled) return;
     this.#settled = true;
-    clearTimeout(this.#timer);
+    this.#endWait();
     this.#chunks.length = 0;
     this.#resolve(answer);
   }
