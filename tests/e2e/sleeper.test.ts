@@ -31,6 +31,8 @@ test.runIf(inject("redisUrl") !== null)(
         graceMs,
         schedule: { leadMs: 3_000, jitterMs: 500 },
         retry: { firstMs: 300, maxMs: 1_000 },
+        // Shorter than the sleep, as the usual two minutes are shorter than three.
+        answerTimeoutMs: 5_000,
       },
     });
     const [dream, nightmare] = await world.connect("xero-sleep", 2, "xero");

@@ -18,7 +18,11 @@ export interface Readings {
     readonly escrow: Reading<number>;
   }>;
   /** What the status page needs. */
-  status(): Promise<{ readonly status: Reading<StatusReport>; readonly queue: Reading<QueueDepths> }>;
+  status(): Promise<{
+    readonly status: Reading<StatusReport>;
+    readonly queue: Reading<QueueDepths>;
+    readonly escrow: Reading<number>;
+  }>;
 }
 
 export interface ReadingsOptions {
@@ -59,7 +63,7 @@ export function createReadings(options: ReadingsOptions): Readings {
 
   return {
     fleet: async () => ({ fleet: await readFleet(), queue: await readQueue(), escrow: await readEscrow() }),
-    status: async () => ({ status: await readStatus(), queue: await readQueue() }),
+    status: async () => ({ status: await readStatus(), queue: await readQueue(), escrow: await readEscrow() }),
   };
 
   function remember<Report extends FleetReport>(report: Report): Report {

@@ -31,21 +31,29 @@ test("a fleet without connections is neither well nor ill", () => {
 
 test("without the database nothing is claimed", () => {
   expect(judgeFleet(null, true)).toMatchObject({ level: "unknown", findings: [] });
+  const [finding] = judgeFleet(null, true, 12).findings;
+  expect(finding?.text).toMatch(/^12 refreshes wait in the escrow/);
 });
 
 describe.each([
   ["an expired access token", { stale: 1 }, "trouble", "1 connection of xero-prod holds an expired access token."],
   [
-    "an open breaker",
-    { breaker: { state: "open", reason: "invalid_client", changedAt: null } },
+    "a breaker that is open for the app's own fault",
+    { breaker: { state: "open", reason: "misconfigured", changedAt: new Date("2026-11-21T09:55:00Z") } },
     "trouble",
-    "The breaker of xero-prod is open (invalid_client): its connections are not refreshed.",
+    "The breaker of xero-prod is open for 5 min (misconfigured): the provider refuses the app itself, so nothing of it is refreshed. Check its client id, secret and environment: evergrant breaker list",
   ],
   [
-    "a half-open breaker",
-    { breaker: { state: "half_open", reason: null, changedAt: null } },
-    "attention",
-    "The breaker of xero-prod is half open: single refreshes probe whether it can close.",
+    "a breaker that is open for a wave, its probe under way",
+    { breaker: { state: "half_open", reason: "rejections", changedAt: new Date("2026-11-21T09:00:00Z") } },
+    "trouble",
+    "The breaker of xero-prod is open for 1 h (rejections): too many grants were refused at once to be their customers' doing, so nothing of it is refreshed and none is ended. Mend the cause, or accept it: evergrant breaker list",
+  ],
+  [
+    "a breaker that is open for a reason of another version",
+    { breaker: { state: "open", reason: "other", changedAt: null } },
+    "trouble",
+    "The breaker of xero-prod is open (other): nothing of it is refreshed. What to do: evergrant breaker list",
   ],
   [
     "a silent scheduler",

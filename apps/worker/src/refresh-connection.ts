@@ -4,7 +4,7 @@ import type { Claim, Lease, SealedTokens, Settlement } from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { AppCredentials } from "./app-credentials.ts";
 import type { SafeSettleResult } from "./escrow/settle-safely.ts";
-import type { TakeOver } from "./escrow/take-over.ts";
+import type { TakeOverVerdict } from "./escrow/take-over.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { type CandidateParts, presentCandidates } from "./present-candidates.ts";
 import type { PresentedAnswer, PresentedToken, PresentToken } from "./present-token.ts";
@@ -27,7 +27,7 @@ export interface RefreshParts {
   readonly claim: (connectionId: string) => Promise<{ readonly claim: Claim; readonly askedAt: number } | null>;
   readonly leases: LeaseKeeper;
   /** Asked when a claim has taken over a lease whose holder never settled. */
-  readonly takeOver: TakeOver;
+  readonly takeOver: (claim: Claim) => Promise<TakeOverVerdict>;
   readonly credentials: (appId: string) => Promise<AppCredentials>;
   readonly present: PresentToken;
   readonly candidates: {

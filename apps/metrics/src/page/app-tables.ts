@@ -1,14 +1,14 @@
 import { count } from "../format.ts";
 import type { AppStatus, FleetStatus } from "../status/status.ts";
-import { faultCount, foreign, quietCount, quietDuration, rate } from "./cells.ts";
+import { faultCount, foreign, moment, quietCount, quietDuration, rate } from "./cells.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, table } from "./table.ts";
 
 /** What each OAuth app's connections, refreshes and machinery look like, one row an app. */
-export function appTables({ apps }: FleetStatus): Html {
+export function appTables({ apps, asOf }: FleetStatus): Html {
   return html`<section><h2>Connections</h2>${table("connections", "Connections by app", CONNECTIONS, apps)}</section>
 <section><h2>Refreshes</h2>${table("refreshes", "Refreshes by app", REFRESHES, apps)}</section>
-<section><h2>Machinery</h2>${table("machinery", "Breaker, queue and scheduler by app", MACHINERY, apps)}</section>`;
+<section><h2>Machinery</h2>${table("machinery", "Breaker, queue and scheduler by app", machinery(asOf), apps)}</section>`;
 }
 
 const APP: Column<AppStatus> = {
@@ -101,9 +101,13 @@ const REFRESHES: readonly Column<AppStatus>[] = [
   },
 ];
 
-const MACHINERY: readonly Column<AppStatus>[] = [
+const machinery = (asOf: Date): readonly Column<AppStatus>[] => [
   APP,
-  { title: "Breaker", cell: breaker },
+  {
+    title: "Breaker",
+    about: "Why it is open, and since when",
+    cell: (app) => breaker(app, asOf),
+  },
   {
     title: "Queue waiting",
     isNumber: true,
@@ -146,9 +150,9 @@ function otherFailures({ lastHour, lastHourOutcomes }: AppStatus): Html {
   return html`${count(failures)} <small>${words}</small>`;
 }
 
-function breaker({ breaker: { state, reason } }: AppStatus): Html {
+function breaker({ breaker: { state, reason, changedAt } }: AppStatus, asOf: Date): Html {
   if (state === "closed") return html`<span class="quiet">closed</span>`;
-  return html`<strong class="${state === "open" ? "trouble" : "attention"}">${state.replace("_", " ")}</strong>${
+  return html`<strong class="trouble">${state.replace("_", " ")}</strong>${
     reason === null ? null : html` <small>${foreign(reason)}</small>`
-  }`;
+  }${changedAt === null ? null : html` ${moment(changedAt, asOf)}`}`;
 }

@@ -18,6 +18,8 @@ import { judgeFleet, type Verdict } from "./verdict.ts";
 export interface Status {
   readonly database: "up" | "away";
   readonly queue: "up" | "away";
+  /** Refreshes that wait in the escrow; null while it does not answer. */
+  readonly escrow: number | null;
   readonly verdict: Verdict;
   /** Null while the database is away. */
   readonly fleet: FleetStatus | null;
@@ -73,15 +75,19 @@ export interface AppStatus extends Omit<AppReport, "connections" | "outcomes"> {
 export function describeStatus({
   status,
   queue,
+  escrow,
 }: {
   readonly status: Reading<StatusReport>;
   readonly queue: Reading<QueueDepths>;
+  readonly escrow: Reading<number>;
 }): Status {
+  const waiting = escrow === "away" ? null : escrow.value;
   const fleet = status === "away" ? null : describeFleet(status.value, queue === "away" ? null : queue.value);
   return {
     database: fleet === null ? "away" : "up",
     queue: queue === "away" ? "away" : "up",
-    verdict: judgeFleet(fleet, queue !== "away"),
+    escrow: waiting,
+    verdict: judgeFleet(fleet, queue !== "away", waiting ?? 0),
     fleet,
   };
 }

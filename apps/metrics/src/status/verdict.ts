@@ -30,12 +30,17 @@ const WAVE_SHARE = 0.2;
 const WAVE_REFRESHES = 10;
 
 /** Pure: the same numbers give the same words. `null` when the database is away. */
-export function judgeFleet(fleet: FleetStatus | null, isQueueUp: boolean): Verdict {
+export function judgeFleet(fleet: FleetStatus | null, isQueueUp: boolean, inEscrow = 0): Verdict {
+  const escrow = judgeEscrow(inEscrow);
   if (fleet === null) {
     const text = "The database does not answer, so nothing can be said about the connections.";
-    return { level: "unknown", headline: text, findings: [] };
+    return { level: "unknown", headline: text, findings: escrow };
   }
-  const found = [...(isQueueUp ? [] : [QUEUE_AWAY]), ...JUDGES.flatMap((judge) => judge(fleet.apps))];
+  const found = [
+    ...(isQueueUp ? [] : [QUEUE_AWAY]),
+    ...escrow,
+    ...JUDGES.flatMap((judge) => judge(fleet.apps, fleet.asOf)),
+  ];
   const wrong = [
     ...found.filter(({ level }) => level === "trouble"),
     ...found.filter(({ level }) => level !== "trouble"),
@@ -61,14 +66,24 @@ const QUEUE_AWAY: Wrong = {
 };
 
 /** What is wrong, the widest reason first. */
-const JUDGES: readonly ((apps: readonly AppStatus[]) => Wrong[])[] = [
+const JUDGES: readonly ((apps: readonly AppStatus[], asOf: Date) => Wrong[])[] = [
   judgeScheduler,
-  (apps) => apps.flatMap(judgeBreaker),
+  (apps, asOf) => apps.flatMap((app) => judgeBreaker(app, asOf)),
   (apps) => apps.flatMap(judgeStale),
   (apps) => apps.flatMap(judgeFailures),
   (apps) => apps.flatMap(judgeLateness),
   (apps) => apps.flatMap(judgeAbandoned),
 ];
+
+function judgeEscrow(waiting: number): Wrong[] {
+  if (waiting === 0) return [];
+  const what = plural(waiting, "refresh waits", "refreshes wait");
+  return [
+    attention(
+      `${what} in the escrow to be written: once the database takes them, within seconds. If not, the workers' logs say why.`,
+    ),
+  ];
+}
 
 function judgeScheduler(apps: readonly AppStatus[]): Wrong[] {
   const wanted = apps.filter(({ active }) => active.fresh + active.keepalive > 0);
@@ -81,12 +96,23 @@ function judgeScheduler(apps: readonly AppStatus[]): Wrong[] {
   return silent.map(({ appId, scanLagMs }) => trouble(text(appId, scanLagMs)));
 }
 
-function judgeBreaker({ appId, breaker }: AppStatus): Wrong[] {
-  if (breaker.state === "closed") return [];
-  const why = breaker.reason === null ? "" : ` (${breaker.reason})`;
-  return breaker.state === "open"
-    ? [trouble(`The breaker of ${appId} is open${why}: its connections are not refreshed.`)]
-    : [attention(`The breaker of ${appId} is half open${why}: single refreshes probe whether it can close.`)];
+/** A probe that is under way changes nothing for the connections. */
+function judgeBreaker({ appId, breaker: { state, reason, changedAt } }: AppStatus, asOf: Date): Wrong[] {
+  if (state === "closed") return [];
+  const openFor = changedAt === null ? "" : ` for ${duration(Math.max(0, asOf.getTime() - changedAt.getTime()))}`;
+  const why = reason === null ? "" : ` (${reason})`;
+  return [trouble(`The breaker of ${appId} is open${openFor}${why}: ${breakerInWords(reason)} evergrant breaker list`)];
+}
+
+function breakerInWords(reason: string | null): string {
+  switch (reason) {
+    case "misconfigured":
+      return "the provider refuses the app itself, so nothing of it is refreshed. Check its client id, secret and environment:";
+    case "rejections":
+      return "too many grants were refused at once to be their customers' doing, so nothing of it is refreshed and none is ended. Mend the cause, or accept it:";
+    default:
+      return "nothing of it is refreshed. What to do:";
+  }
 }
 
 function judgeStale({ appId, stale }: AppStatus): Wrong[] {

@@ -1,15 +1,17 @@
 import type { Logger } from "@evergrant/runtime";
-import type { Settlement, SettleResult } from "@evergrant/store";
+import type { Claim, Settlement, SettleResult } from "@evergrant/store";
 import type { Escrow } from "@evergrant/store/escrow";
 import type { TokenVault } from "@evergrant/store/secrets";
+import { batch } from "../batch.ts";
 import { drainEscrow } from "./drain-escrow.ts";
 import { createEscrowKeeper } from "./escrow-keeper.ts";
 import { type SafeSettleParts, type SafeSettleResult, settleSafely } from "./settle-safely.ts";
 import { settleWaiting } from "./settle-waiting.ts";
 import type { WaitingSettlement } from "./settlement-text.ts";
-import { createTakeOver, type TakeOver } from "./take-over.ts";
+import { createTakeOver, type TakeOverVerdict } from "./take-over.ts";
 
 const DRAIN_EVERY_MS = 5_000;
+const LARGEST_TAKE_OVER = 256;
 
 /** The escrow's three uses in a worker: a settle that cannot be written, one that another left, and those of the lost. */
 export interface Safekeeping {
@@ -17,7 +19,7 @@ export interface Safekeeping {
     settlements: readonly Settlement[],
     parts: Omit<SafeSettleParts, "escrow" | "onUnsafe">,
   ): Promise<readonly (SafeSettleResult | Error)[]>;
-  readonly takeOver: TakeOver;
+  takeOver(claim: Claim): Promise<TakeOverVerdict>;
   close(): Promise<void>;
 }
 
@@ -65,7 +67,7 @@ export function openSafekeeping({
         onUnsafe: (error, waiting) =>
           logger.error({ err: error, waiting }, "the escrow does not take them either: this process alone keeps them"),
       }),
-    takeOver: createTakeOver({ ...waitingParts, onError }),
+    takeOver: batch(createTakeOver({ ...waitingParts, onError }), LARGEST_TAKE_OVER),
     close: () => drain.close(),
   };
 }

@@ -4,12 +4,13 @@ import { settleWaiting, type WaitingParts } from "./settle-waiting.ts";
 import type { WaitingSettlement } from "./settlement-text.ts";
 
 /**
- * Ends a refresh whose worker was lost, by what it had put into the escrow. `nothing`: its outcome is
- * unknown, the provider has to be asked. `unreadable`: nobody can tell now, so nobody may ask: its token may
- * be spent, and the next one in the escrow.
+ * How a claim of a lost worker's refresh goes on. `settled`: by what that worker had put into the escrow.
+ * `nothing`: its outcome is unknown, the provider has to be asked. `unreadable`: nobody can tell now, so
+ * nobody may ask: its token may be spent, and the next one in the escrow.
  */
-export type TakeOver = (claim: Claim) => Promise<"settled" | "nothing" | "unreadable">;
+export type TakeOverVerdict = "settled" | "nothing" | "unreadable";
 
+/** Takes over many at once with one look into the escrow. Answers in order; never rejects. */
 export function createTakeOver({
   escrow,
   onError,
@@ -17,11 +18,8 @@ export function createTakeOver({
 }: Omit<WaitingParts, "escrow"> & {
   readonly escrow: Pick<EscrowKeeper, "readAll" | "remove">;
   readonly onError: (error: unknown) => void;
-}): TakeOver {
-  return async (claim) => {
-    const { waiting, complete } = await escrow.readAll();
-    const left = lastOf(waiting, claim);
-    if (left === undefined) return complete ? "nothing" : "unreadable";
+}): (claims: readonly Claim[]) => Promise<TakeOverVerdict[]> {
+  const settleFor = async (claim: Claim, left: WaitingSettlement): Promise<TakeOverVerdict> => {
     try {
       await settleWaiting([left], { ...parts, escrow, write: inNameOf(claim, parts.write) });
       return "settled";
@@ -29,6 +27,16 @@ export function createTakeOver({
       onError(error);
       return "unreadable";
     }
+  };
+  return async (claims) => {
+    const { waiting, complete } = await escrow.readAll();
+    return Promise.all(
+      claims.map((claim) => {
+        const left = lastOf(waiting, claim);
+        if (left !== undefined) return settleFor(claim, left);
+        return complete ? "nothing" : "unreadable";
+      }),
+    );
   };
 }
 

@@ -23,8 +23,8 @@ function takeOver(waiting: readonly WaitingSettlement[], { complete = true, fail
     onSettled: () => {},
     onError: () => {},
     now: () => 10_000,
-  })(claim);
-  return answer.then((verdict) => ({ verdict, written, removed }));
+  })([claim]);
+  return answer.then(([verdict]) => ({ verdict, written, removed }));
 }
 
 test("what a lost worker left in the escrow ends the refresh in the name of the new claim", async () => {
