@@ -1,14 +1,21 @@
 import type { Lease } from "@evergrant/store";
 
+/** A lease as its holder sees it. */
+export interface HeldLease {
+  stillHeld(): Promise<boolean>;
+  surelyHeld(): boolean;
+}
+
 /** Keeps the leases of refreshes in flight alive, however long a provider takes to answer. */
 export interface LeaseKeeper {
   /**
    * Runs `work` with the intent's lease renewed in the background. `stillHeld` tells whether the
-   * lease is ours at this moment, asking the database when time has passed unseen.
+   * lease is ours at this moment, asking the database when time has passed unseen; `surelyHeld` tells
+   * it at once, from what was seen last.
    *
    * @param askedAt when the claim was asked for, by the keeper's clock: the lease began after that
    */
-  during<T>(lease: Lease, askedAt: number, work: (stillHeld: () => Promise<boolean>) => Promise<T>): Promise<T>;
+  during<T>(lease: Lease, askedAt: number, work: (held: HeldLease) => Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -35,7 +42,7 @@ export function keepLeases({
   readonly monotonicMs: () => number;
 }): LeaseKeeper {
   const periodMs = leaseMs / RENEWALS_PER_LEASE;
-  /** When each lease was last known to be ours. */
+  /** When each lease was last known to begin: it is ours for `leaseMs` from then. */
   const held = new Map<string, { readonly lease: Lease; at: number }>();
   let renewing = false;
 
@@ -57,16 +64,27 @@ export function keepLeases({
   };
   const timer = setInterval(() => void renewAll(), periodMs);
 
-  const stillHeld = async (lease: Lease) => {
-    const since = monotonicMs() - (held.get(lease.intentId)?.at ?? Number.NEGATIVE_INFINITY);
-    return since < periodMs || isAlive(lease, periodMs);
+  const stillHeld = async (lease: Lease): Promise<boolean> => {
+    const askedAt = monotonicMs();
+    const since = askedAt - (held.get(lease.intentId)?.at ?? Number.NEGATIVE_INFINITY);
+    if (since < periodMs) return true;
+    if (!(await isAlive(lease, periodMs))) return false;
+    // The answer may have waited in the socket of a process that slept meanwhile: it holds for its margin, no longer.
+    if (monotonicMs() - askedAt >= periodMs) return stillHeld(lease);
+    const entry = held.get(lease.intentId);
+    if (entry !== undefined) entry.at = Math.max(entry.at, askedAt + periodMs - leaseMs);
+    return true;
   };
+
+  // Not the whole of it: two machines' clocks do not run alike.
+  const surelyHeld = (lease: Lease): boolean =>
+    monotonicMs() - (held.get(lease.intentId)?.at ?? Number.NEGATIVE_INFINITY) < leaseMs - periodMs / 2;
 
   return {
     async during(lease, askedAt, work) {
       held.set(lease.intentId, { lease, at: askedAt });
       try {
-        return await work(() => stillHeld(lease));
+        return await work({ stillHeld: () => stillHeld(lease), surelyHeld: () => surelyHeld(lease) });
       } finally {
         held.delete(lease.intentId);
       }

@@ -1,13 +1,13 @@
 import type { Candidate } from "@evergrant/store";
 import type { AppCredentials } from "./app-credentials.ts";
-import type { PresentedAnswer, PresentedToken, PresentToken } from "./present-token.ts";
+import type { PresentedAnswer, PresentedToken } from "./present-token.ts";
 
 export interface CandidateParts {
   /** The next one to be presented; null when there is none, or the lease is no longer ours. */
   readonly next: (tried: readonly bigint[]) => Promise<Candidate | null>;
   /** Forgets one that its provider has refused. */
   readonly drop: (id: bigint) => Promise<void>;
-  readonly present: PresentToken;
+  readonly present: (token: PresentedToken, app: AppCredentials) => Promise<PresentedAnswer>;
 }
 
 /**

@@ -19,12 +19,20 @@ export interface PresentedAnswer {
 /** Why nothing was asked: the stored token does not open with this worker's keys. */
 export const UNDECRYPTABLE_TOKEN = "undecryptable_token";
 
-/** Presents a refresh token at its provider; never throws for what a provider does. */
-export type PresentToken = (token: PresentedToken, app: AppCredentials) => Promise<PresentedAnswer>;
+/**
+ * Presents a refresh token at its provider; never throws for what a provider does.
+ *
+ * @param mayBegin asked in the last moment before anything is sent; false: the outcome is `unavailable`
+ */
+export type PresentToken = (
+  token: PresentedToken,
+  app: AppCredentials,
+  mayBegin: () => boolean,
+) => Promise<PresentedAnswer>;
 
 /** What keeps us from asking at all is the app's fault or ours, never the customer's. */
 export function createPresentToken(client: TokenClient, vault: TokenVault): PresentToken {
-  return async ({ connectionId, generation, refreshToken: sealed }, app) => {
+  return async ({ connectionId, generation, refreshToken: sealed }, app, mayBegin) => {
     if (app.fault !== null) return { outcome: notAsked(app.fault), secretId: null };
     const refreshToken = open(vault, { connectionId, field: "refreshToken", generation }, sealed);
     if (refreshToken === null) return { outcome: notAsked(UNDECRYPTABLE_TOKEN), secretId: null };
@@ -34,6 +42,7 @@ export function createPresentToken(client: TokenClient, vault: TokenVault): Pres
       clientId: app.clientId,
       clientSecrets: app.secrets.map((secret) => secret.value),
       refreshToken,
+      mayBegin,
     });
     return { outcome, secretId: secretIndex === null ? null : (app.secrets[secretIndex]?.id ?? null) };
   };

@@ -5,7 +5,7 @@ import type { TokenVault } from "@evergrant/store/secrets";
 import type { AppCredentials } from "./app-credentials.ts";
 import type { SafeSettleResult } from "./escrow/settle-safely.ts";
 import type { TakeOverVerdict } from "./escrow/take-over.ts";
-import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
 import { type CandidateParts, presentCandidates } from "./present-candidates.ts";
 import type { PresentedAnswer, PresentedToken, PresentToken } from "./present-token.ts";
 
@@ -55,13 +55,13 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
   if (claimed === null) return DONE;
   const { claim, askedAt } = claimed;
   const clock = databaseClock(claim.claimedAt, parts.monotonicMs);
-  return parts.leases.during({ connectionId, intentId: claim.intentId }, askedAt, async (stillHeld) => {
+  return parts.leases.during({ connectionId, intentId: claim.intentId }, askedAt, async (lease) => {
     if (claim.unsettledSince !== null && (await parts.takeOver(claim)) !== "nothing") return DONE;
     const app = await parts.credentials(claim.appId);
     // A process that was stopped since its claim may wake to find that another has taken over.
-    if (!(await stillHeld())) return DONE;
+    if (!(await lease.stillHeld())) return DONE;
     const sentAt = clock();
-    const { token, answer, fromCandidate } = await ask(claim, app, parts);
+    const { token, answer, fromCandidate } = await ask(claim, app, lease, parts);
     const now = clock();
     const decision = withNotes(
       decide(claim.connection, answer.outcome, app.descriptor, { sentAt, now, isProbe: claim.isProbe }),
@@ -99,14 +99,15 @@ interface Asked {
   readonly fromCandidate: boolean;
 }
 
-async function ask(claim: Claim, app: AppCredentials, parts: RefreshParts): Promise<Asked> {
+/** Nothing is sent that could overtake whoever has taken over: the lease is looked at once more at the socket. */
+async function ask(claim: Claim, app: AppCredentials, lease: HeldLease, parts: RefreshParts): Promise<Asked> {
   const connectionId = claim.connection.id;
+  const present = (token: PresentedToken) => parts.present(token, app, lease.surelyHeld);
   const current = { connectionId, generation: claim.generation, refreshToken: claim.refreshToken };
-  const answer = await parts.present(current, app);
+  const answer = await present(current);
   if (answer.outcome.kind === "rejected") {
-    const lease = { connectionId, intentId: claim.intentId };
-    const { present, candidates } = parts;
-    const next = (tried: readonly bigint[]) => candidates.next(lease, tried);
+    const { candidates } = parts;
+    const next = (tried: readonly bigint[]) => candidates.next({ connectionId, intentId: claim.intentId }, tried);
     const other = await presentCandidates(connectionId, app, { next, drop: candidates.drop, present });
     if (other !== null) return { ...other, fromCandidate: true };
   }

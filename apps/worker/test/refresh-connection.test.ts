@@ -194,6 +194,52 @@ describe("a refresh", () => {
   });
 });
 
+test("a process that slept while it asked for its lease does not believe the answer from before", async () => {
+  let clock = 1_000;
+  const answers = [true, false];
+  const leases = keepLeases({
+    leaseMs: 30_000,
+    renew: async () => new Set<string>(),
+    isAlive: async () => {
+      // The database said so at once; it is read a minute later.
+      const answer = answers.shift() ?? false;
+      clock += 60_000;
+      return answer;
+    },
+    onError: () => {},
+    monotonicMs: () => clock,
+  });
+  const askedAt = clock;
+  clock += 11_000;
+  const { asked, settled } = await run(rotated, { leases, claim: async () => ({ claim: claimed, askedAt }) });
+  leases.close();
+  expect([asked, settled, answers]).toEqual([[], [], []]);
+});
+
+test("a process that slept between its last look at the lease and the socket may no longer begin", async () => {
+  let clock = 1_000;
+  const leases = keepLeases({
+    leaseMs: 30_000,
+    renew: async () => new Set<string>(),
+    isAlive: async () => true,
+    onError: () => {},
+    monotonicMs: () => clock,
+  });
+  const mayHaveBegun: boolean[] = [];
+  await run(rotated, {
+    leases,
+    claim: async () => ({ claim: claimed, askedAt: clock }),
+    present: async (_token, _app, mayBegin) => {
+      mayHaveBegun.push(mayBegin());
+      clock += 29_000;
+      mayHaveBegun.push(mayBegin());
+      return { outcome: failureOf("unavailable"), secretId: null };
+    },
+  });
+  leases.close();
+  expect(mayHaveBegun).toEqual([true, false]);
+});
+
 describe("a refusal", () => {
   const rejected = failureOf("rejected");
   const candidate = (id: bigint) => ({ id, generation: 8, refreshToken: new Uint8Array([Number(id)]) });

@@ -2,6 +2,9 @@ import { distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { KNOWN_FIELDS } from "./descriptor-schema.ts";
 
+/** A name that is not made of words may be a secret in the wrong place, or would garble the line. */
+const NAME_OF_WORDS = /^(?=.{1,40}$)[A-Za-z][a-z]*\d{0,2}(?:[_ -][A-Za-z][a-z]*\d{0,2}|[A-Z][a-z]+\d{0,2})*$/;
+
 /** Each fault of a descriptor as `path: what is wrong`. Names fields, never repeats their values. */
 export function describeFaults(error: z.ZodError): string[] {
   return error.issues.flatMap(describeIssue);
@@ -16,10 +19,12 @@ export function nearest(name: string, known: readonly string[]): string | null {
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const place = issue.path.map(String).join(".");
+  const place = issue.path.map(shown).join(".");
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => `${place === "" ? key : `${place}.${key}`}: ${describeUnknown(issue.path, key)}`);
+      return issue.keys.map(
+        (key) => `${[...issue.path, key].map(shown).join(".")}: ${describeUnknown(issue.path, key)}`,
+      );
     case "invalid_value":
       return [at(place, `must be one of ${issue.values.map(String).join(", ")}`)];
     case "invalid_type":
@@ -27,6 +32,10 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
     default:
       return [at(place, issue.message)];
   }
+}
+
+function shown(name: PropertyKey): string {
+  return typeof name === "number" || NAME_OF_WORDS.test(String(name)) ? String(name) : "(a name not shown)";
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

@@ -9,6 +9,8 @@ interface ExchangeLimits {
   readonly sendWithinMs: number;
   /** From the first byte of the request to the last of the answer, while this process is awake. */
   readonly answerTimeoutMs: number;
+  /** Asked in the last moment before the first byte: a request that may no longer be made is not. Must not wait. */
+  readonly mayBegin?: (() => boolean) | undefined;
 }
 
 /** Why an exchange was given up; never an answer's own text. */
@@ -37,6 +39,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #limits: ExchangeLimits;
   readonly #resolve: (answer: TokenEndpointAnswer) => void;
   readonly #chunks: Buffer[] = [];
+  readonly #startedAt = performance.now();
   #endWait: () => void;
   #sent = false;
   #settled = false;
@@ -46,12 +49,16 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   constructor(limits: ExchangeLimits, resolve: (answer: TokenEndpointAnswer) => void) {
     this.#limits = limits;
     this.#resolve = resolve;
-    const giveUp = () => this.#settle({ kind: "none", sent: false, code: "NO_CONNECTION_IN_TIME" });
-    const timer = setTimeout(giveUp, limits.sendWithinMs);
+    const timer = setTimeout(() => this.#giveUp(), limits.sendWithinMs);
     this.#endWait = () => clearTimeout(timer);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    // A process that was stopped meanwhile finds a free connection before its timers have run.
+    if (!this.#sent && performance.now() - this.#startedAt >= this.#limits.sendWithinMs) this.#giveUp();
+    if (!this.#sent && this.#limits.mayBegin?.() === false) {
+      this.#settle({ kind: "none", sent: false, code: "NO_LONGER_WANTED" });
+    }
     // Given up while it waited, or about to be repeated on another connection: aborted here, before a
     // byte is written.
     if (this.#settled || this.#sent) {
@@ -88,6 +95,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     this.#settle(this.#cutShort(codeOf(error), "body_broken_off"));
+  }
+
+  #giveUp(): void {
+    this.#settle({ kind: "none", sent: false, code: "NO_CONNECTION_IN_TIME" });
   }
 
   #settle(answer: TokenEndpointAnswer): void {

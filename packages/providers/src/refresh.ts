@@ -1,7 +1,7 @@
 import { judge, type Outcome, type ProviderDescriptor } from "@evergrant/core";
-import type { TokenClient } from "./token-client.ts";
+import type { AskOptions, TokenClient } from "./token-client.ts";
 
-export interface RefreshRequest {
+export interface RefreshRequest extends AskOptions {
   readonly client: Pick<TokenClient, "ask">;
   readonly descriptor: ProviderDescriptor;
   readonly clientId: string;
@@ -24,11 +24,11 @@ export interface RefreshResult {
  * and the next one may be tried with the same refresh token. One request is in flight at a time.
  */
 export async function refresh(request: RefreshRequest): Promise<RefreshResult> {
-  const { client, descriptor, clientId, refreshToken } = request;
+  const { client, descriptor, clientId, refreshToken, mayBegin } = request;
   const isPublic = descriptor.clientAuthentication === "none" || request.clientSecrets.length === 0;
   const secrets = isPublic ? [null] : request.clientSecrets;
   const presentWith = async (clientSecret: string | null, index: number): Promise<RefreshResult> => {
-    const answer = await client.ask({ descriptor, clientId, clientSecret, refreshToken });
+    const answer = await client.ask({ descriptor, clientId, clientSecret, refreshToken }, { mayBegin });
     const outcome = judge(answer, descriptor, { refreshToken, clientSecret });
     return { outcome, secretIndex: isPublic ? null : index };
   };

@@ -7,6 +7,8 @@ const CONNECTIONS_PER_ORIGIN = 256;
 const CONNECT_WITHIN_MS = 10_000;
 /** Connecting, and waiting for a turn where all of an origin's connections are taken. */
 const SEND_WITHIN_MS = 15_000;
+/** Far above what servers send: headers that are too long lose the tokens behind them. */
+const LONGEST_HEADERS_BYTES = 64 * 1024;
 /** Shorter than any gateway keeps an idle connection: reusing one that is being closed loses an answer. */
 const IDLE_CONNECTION_MS = 4_000;
 
@@ -15,6 +17,14 @@ export interface TokenClientOptions {
   readonly connectionsPerOrigin?: number;
   /** Certificates (PEM) to trust instead of the well-known authorities. */
   readonly tls?: { readonly ca: string | string[] };
+}
+
+export interface AskOptions {
+  /**
+   * Asked in the last moment before the first byte is written, when a connection has been found: false, and
+   * nothing is sent. Must not wait.
+   */
+  readonly mayBegin?: (() => boolean) | undefined;
 }
 
 export interface TokenClient {
@@ -26,7 +36,7 @@ export interface TokenClient {
    * `sent: false` is a promise that the provider saw nothing: no name, no connection, no TLS. After a
    * crash during a call nobody knows what came of it; that is what the intent is for.
    */
-  ask(request: TokenRequest): Promise<TokenEndpointAnswer>;
+  ask(request: TokenRequest, options?: AskOptions): Promise<TokenEndpointAnswer>;
   /** Takes no more requests, waits for those under way, then closes the connections. Idempotent. */
   close(): Promise<void>;
 }
@@ -37,14 +47,15 @@ export function createTokenClient(options: TokenClientOptions = {}): TokenClient
     connections: options.connectionsPerOrigin ?? CONNECTIONS_PER_ORIGIN,
     pipelining: 1,
     keepAliveTimeout: IDLE_CONNECTION_MS,
+    maxHeaderSize: LONGEST_HEADERS_BYTES,
     connect: { timeout: CONNECT_WITHIN_MS, ...options.tls },
   });
   const underWay = new Set<Promise<TokenEndpointAnswer>>();
   let closed: Promise<void> | null = null;
 
-  const ask = async (request: TokenRequest): Promise<TokenEndpointAnswer> => {
+  const ask = async (request: TokenRequest, { mayBegin }: AskOptions = {}): Promise<TokenEndpointAnswer> => {
     if (closed !== null) return neverSent("CLIENT_CLOSED");
-    const answer = start(agent, request);
+    const answer = start(agent, request, mayBegin);
     underWay.add(answer);
     try {
       return await answer;
@@ -60,10 +71,15 @@ export function createTokenClient(options: TokenClientOptions = {}): TokenClient
   return { ask, close };
 }
 
-async function start(agent: Agent, request: TokenRequest): Promise<TokenEndpointAnswer> {
+async function start(
+  agent: Agent,
+  request: TokenRequest,
+  mayBegin: AskOptions["mayBegin"],
+): Promise<TokenEndpointAnswer> {
   try {
     const { answerTimeoutMs } = request.descriptor;
-    return await exchange(agent, buildTokenRequest(request), { sendWithinMs: SEND_WITHIN_MS, answerTimeoutMs });
+    const limits = { sendWithinMs: SEND_WITHIN_MS, answerTimeoutMs, mayBegin };
+    return await exchange(agent, buildTokenRequest(request), limits);
   } catch {
     return neverSent("INVALID_REQUEST");
   }

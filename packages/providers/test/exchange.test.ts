@@ -7,6 +7,29 @@ import { descriptorAt } from "./support/refresh-at.ts";
 import { startTokenEndpoint } from "./support/token-endpoint.ts";
 import { until } from "./support/until.ts";
 
+test("a request that is no longer wanted when its connection is found is never sent", async () => {
+  const endpoint = await startTokenEndpoint((response) => response.end("{}"));
+  const agent = new Agent();
+  onTestFinished(() => agent.close());
+  let isWanted = true;
+  const send = () => {
+    const request = buildTokenRequest({
+      descriptor: descriptorAt(endpoint.url),
+      clientId: "c",
+      clientSecret: "s",
+      refreshToken: "r",
+    });
+    return exchange(agent, request, { sendWithinMs: 10_000, answerTimeoutMs: 10_000, mayBegin: () => isWanted });
+  };
+  const waiting = send();
+  // Its connection is being made: whatever held true when it was asked for may have changed by then.
+  isWanted = false;
+  expect(await waiting).toEqual({ kind: "none", sent: false, code: "NO_LONGER_WANTED" });
+  expect(endpoint.requests).toEqual([]);
+  isWanted = true;
+  expect(await send()).toMatchObject({ kind: "http", status: 200 });
+});
+
 test("a request that found no connection in time is never sent, not even when one falls free", async () => {
   const pending: ServerResponse[] = [];
   const endpoint = await startTokenEndpoint((response) => pending.push(response));
