@@ -13,4 +13,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: processEnv() };
-await runApp({ name: "evergrant", main: () => runProgram(process.argv.slice(2), io) });
+await runApp({ name: "evergrant", main: () => runProgram(process.argv.slice(2), io), exit: exitWhenRead });
+
+/** A pipe holds some tens of kilobytes; what its reader has not taken by then would be lost with this process. */
+function exitWhenRead(code: number): void {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+}

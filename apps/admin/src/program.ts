@@ -22,6 +22,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   "connection list": () => import("./commands/connection-list.ts"),
   "connection show": () => import("./commands/connection-show.ts"),
   refresh: () => import("./commands/refresh.ts"),
+  "breaker list": () => import("./commands/breaker-list.ts"),
+  "breaker close": () => import("./commands/breaker-close.ts"),
+  "breaker accept": () => import("./commands/breaker-accept.ts"),
   status: () => import("./commands/status.ts"),
   migrate: () => import("./commands/migrate.ts"),
   "key generate": () => import("./commands/key-generate.ts"),
@@ -30,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
 const GROUPS: Readonly<Record<string, string>> = {
   app: "OAuth apps: your registrations at Xero, QuickBooks and others",
   connection: "connections: the grants that are kept alive",
+  breaker: "breakers: what stops an app's refreshes while the app itself is in doubt",
   key: "the key ring that encrypts tokens and client secrets",
 };
 

@@ -77,6 +77,27 @@ describe("the process", () => {
     });
   });
 
+  test("ends when everything has been read, however slow its reader is", async () => {
+    const count = 1_000;
+    const lines = Array.from({ length: count }, (_, index) => ({
+      id: `slowly-read-${index}`,
+      app: "xero-prod",
+      refreshToken: `${CANARY}-slowly-read-${index}`,
+    }));
+    const child = spawn(process.execPath, [bin, "connection", "import", "-", "--json"], { env: operator.env });
+    child.stdin.end(ndjson(lines));
+    // Nothing is read until the command has done its work.
+    await expect
+      .poll(async () => (await evergrant(["connection", "show", `slowly-read-${count - 1}`])).code, {
+        timeout: 20_000,
+      })
+      .toBe(0);
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    const [code] = await once(child, "close");
+    expect({ code, lines: stdout.trim().split("\n").length }).toEqual({ code: 0, lines: count + 1 });
+  });
+
   test("ends quietly when its reader has seen enough", async () => {
     const many = Array.from({ length: 1_000 }, (_, index) => ({
       id: `many-${index}`,

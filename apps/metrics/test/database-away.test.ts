@@ -1,6 +1,6 @@
+import { startTcpProxy, type TcpProxy } from "@evergrant/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type MetricsUnderTest, startMetricsUnderTest } from "./metrics-under-test.ts";
-import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 const WAIT_MS = 500;
 /** Database and queue are each waited for; the rest is a slow machine. */

@@ -59,7 +59,10 @@ describe("with a fleet", () => {
 
   test("it says what is wrong, how many must authorize again and how many are named", () => {
     expect(page).toContain(
-      "<h1>The breaker of xero-prod is open (&lt;i&gt;breaker&lt;/i&gt;): its connections are not refreshed.</h1>",
+      "<h1>The breaker of xero-prod is open for 5 min (&lt;i&gt;breaker&lt;/i&gt;): nothing of it is refreshed. What to do: evergrant breaker list</h1>",
+    );
+    expect(page).toMatch(
+      /<td class="text"><strong class="trouble">open<\/strong> <small><bdi>&lt;i&gt;breaker&lt;\/i&gt;<\/bdi><\/small> <time [^>]+>5 min ago /,
     );
     expect(page).toContain("Needs re-authorization <small>newest 50 of 52</small>");
     expect(page.match(/<tr><th scope="row"><bdi>ended-/g)).toHaveLength(49);
@@ -137,6 +140,7 @@ async function fillFleet({ store: { prisma }, queues }: MetricsUnderTest): Promi
       clientId: "x",
       breakerState: "open",
       breakerReason: "<i>breaker</i>",
+      breakerChangedAt: ago(302_000),
     },
   });
   await prisma.schedulerCursor.create({ data: { appId, sweptAt: ago(0), tickedAt: ago(0) } });

@@ -26,6 +26,10 @@ export interface TickParts {
     appId: string,
     hints: readonly { readonly connectionId: string; readonly priority: number }[],
   ) => Promise<void>;
+  /** Tells the connection that an app whose breaker is not closed may try now; null when none. */
+  readonly probe: (appId: string) => Promise<string | null>;
+  /** Puts one connection before all offered ones. */
+  readonly urge: (appId: string, connectionId: string) => Promise<unknown>;
   readonly onError: (appId: string, error: unknown) => void;
 }
 
@@ -40,6 +44,9 @@ export interface TickLimits {
  * Who is due? Offers each app's due connections to its queue, longest due first and no more than the
  * workers will eat soon. What is offered twice waits once; what was offered and lost (a queue that was
  * emptied) is found again by the sweep. Cost follows what is due.
+ *
+ * Of an app whose breaker is not closed only the probe is offered. What waits in its queue already is not
+ * taken out and the queue not paused: workers may claim nothing but the probe, which has to get through.
  *
  * One app's failure does not keep the others waiting. After a crash in between, the cursor is behind
  * what was offered, which costs some offers twice.
@@ -64,8 +71,10 @@ async function offerDue(app: AppSchedule, parts: TickParts, limits: TickLimits):
   const swept = app.sweptAt === null || app.now - app.sweptAt >= limits.sweepMs;
   let cursor = swept ? null : app.cursor;
   if (!app.breakerClosed) {
+    const probe = await parts.probe(appId);
+    if (probe !== null) await parts.urge(appId, probe);
     await parts.saveCursor({ appId, cursor: null, swept });
-    return 0;
+    return probe === null ? 0 : 1;
   }
   const room = Math.max(0, limits.depth - (await parts.waiting(appId)));
   let offered = 0;

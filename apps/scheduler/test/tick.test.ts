@@ -27,8 +27,9 @@ function dueRows(count: number): DueConnection[] {
   }));
 }
 
-function world(apps: AppSchedule[], rows: DueConnection[], waiting = 0) {
+function world(apps: AppSchedule[], rows: DueConnection[], { waiting = 0, probe = null as string | null } = {}) {
   const offered: { connectionId: string; priority: number }[] = [];
+  const urged: string[] = [];
   const saved: Parameters<TickParts["saveCursor"]>[0][] = [];
   const errors: string[] = [];
   let reads = 0;
@@ -48,9 +49,14 @@ function world(apps: AppSchedule[], rows: DueConnection[], waiting = 0) {
     saveCursor: async (entry) => void saved.push(entry),
     waiting: async () => waiting,
     offer: async (_, hints) => void offered.push(...hints),
+    probe: async (appId) => {
+      if (appId === "broken") throw new Error("refused");
+      return probe;
+    },
+    urge: async (appId, connectionId) => void urged.push(`${appId} ${connectionId}`),
     onError: (appId) => void errors.push(appId),
   };
-  return { parts, offered, saved, errors, reads: () => reads };
+  return { parts, offered, urged, saved, errors, reads: () => reads };
 }
 
 const limits = { depth: 2_000, sweepMs: 30_000 };
@@ -66,16 +72,16 @@ describe("a tick", () => {
   });
 
   test("offers no more than the workers will eat soon, and goes on there the next time", async () => {
-    const { parts, offered, saved } = world([app()], dueRows(1_200), 1_700);
+    const { parts, offered, saved } = world([app()], dueRows(1_200), { waiting: 1_700 });
     expect(await tick(parts, limits)).toBe(300);
-    const next = world([app({ cursor: saved[0]?.cursor ?? null })], dueRows(1_200), 1_700);
+    const next = world([app({ cursor: saved[0]?.cursor ?? null })], dueRows(1_200), { waiting: 1_700 });
     await tick(next.parts, limits);
     expect(next.offered[0]?.connectionId).toBe(dueRows(1_200)[300]?.connectionId);
     expect(offered).toHaveLength(300);
   });
 
   test("asks for nothing when the queue is full", async () => {
-    const full = world([app()], dueRows(10), 2_000);
+    const full = world([app()], dueRows(10), { waiting: 2_000 });
     expect(await tick(full.parts, limits)).toBe(0);
     expect(full.reads()).toBe(0);
   });
@@ -95,15 +101,37 @@ describe("a tick", () => {
     expect(saved[0]?.cursor).toEqual({ dueAt: NOW - 2_000, connectionId: "" });
   });
 
-  test("offers nothing of an app whose breaker is open, and begins anew when it has closed", async () => {
-    const { parts, offered, saved } = world([app({ breakerClosed: false, cursor: dueRows(1)[0] ?? null })], dueRows(5));
-    expect(await tick(parts, limits)).toBe(0);
+  test("offers nothing of an app whose breaker is open but its probe, and begins anew when it has closed", async () => {
+    const open = app({ breakerClosed: false, cursor: dueRows(1)[0] ?? null });
+    const { parts, offered, urged, saved } = world([open], dueRows(5), { probe: "c00003" });
+    expect(await tick(parts, limits)).toBe(1);
     expect(offered).toEqual([]);
+    expect(urged).toEqual(["app c00003"]);
     expect(saved).toMatchObject([{ cursor: null }]);
+  });
+
+  test("offers nothing at all of an app whose next probe is not due yet", async () => {
+    const { parts, offered, urged, saved } = world([app({ breakerClosed: false })], dueRows(5));
+    expect(await tick(parts, limits)).toBe(0);
+    expect([...offered, ...urged]).toEqual([]);
+    expect(saved).toHaveLength(1);
+  });
+
+  test("probes no app whose breaker is closed", async () => {
+    const { parts, urged } = world([app()], dueRows(5), { probe: "c00003" });
+    await tick(parts, limits);
+    expect(urged).toEqual([]);
   });
 
   test("goes on with the other apps when one fails", async () => {
     const { parts, errors, offered } = world([app({ appId: "broken" }), app({ appId: "fine" })], dueRows(3));
+    expect(await tick(parts, limits)).toBe(3);
+    expect([errors, offered.length]).toEqual([["broken"], 3]);
+  });
+
+  test("goes on with the other apps when one cannot be probed", async () => {
+    const apps = [app({ appId: "broken", breakerClosed: false }), app({ appId: "fine" })];
+    const { parts, errors, offered } = world(apps, dueRows(3), { probe: "c00001" });
     expect(await tick(parts, limits)).toBe(3);
     expect([errors, offered.length]).toEqual([["broken"], 3]);
   });

@@ -1,6 +1,7 @@
 import type { HttpAnswer, TokenEndpointAnswer } from "./answer.ts";
 import type { ErrorRule, ProviderDescriptor } from "./descriptor.ts";
 import type { Evidence, FailureOutcome, Outcome, TokenAnswer } from "./outcome.ts";
+import { type KnownSecret, knownSecret, withoutEchoes } from "./without-echoes.ts";
 
 /** No token lives longer; a greater number is a fault of the answer. */
 const LONGEST_LIFETIME_MS = 30 * 365 * 86_400_000;
@@ -189,40 +190,33 @@ function readEvidence(
   descriptor: ProviderDescriptor,
   secrets: readonly (string | null)[],
 ): Evidence {
-  // Most answers say nothing that could quote a secret; spelling out four of them is left until one does.
-  let known: readonly string[] | undefined;
-  const spellings = () => {
-    known ??= secrets.flatMap((secret) => (secret === null ? [] : spellingsOf(secret)));
-    return known;
+  // Most answers say nothing that could quote a secret; preparing four of them is left until one does.
+  let prepared: readonly KnownSecret[] | undefined;
+  const known = () => {
+    prepared ??= secrets.flatMap((secret) => (secret === null ? [] : [knownSecret(secret)]));
+    return prepared;
   };
-  const requestId = descriptor.requestIdHeader === null ? undefined : answer.headers[descriptor.requestIdHeader];
   const isStandard = said.error !== null && STANDARD_ERRORS.has(said.error);
   return {
     status: answer.status,
-    requestId: scrub(requestId ?? null, LONGEST_REQUEST_ID, spellings),
-    error: isStandard ? said.error : scrub(said.error, LONGEST_ERROR, spellings),
-    errorDescription: scrub(said.description, LONGEST_DESCRIPTION, spellings),
+    requestId: scrub(readHeader(answer, descriptor.requestIdHeader), LONGEST_REQUEST_ID, known),
+    error: isStandard ? said.error : scrub(said.error, LONGEST_ERROR, known),
+    errorDescription: scrub(said.description, LONGEST_DESCRIPTION, known),
   };
 }
 
 /** A provider may echo what it was sent; nothing that was sent may be repeated by us. */
-function scrub(text: string | null, longest: number, secrets: () => readonly string[]): string | null {
+function scrub(text: string | null, longest: number, secrets: () => readonly KnownSecret[]): string | null {
   if (text === null || text === "") return null;
-  let clean = printable(text);
-  for (const secret of secrets()) clean = clean.replaceAll(secret, "[removed]");
   // A long unbroken run of token characters is no word of any language.
-  return clean.replace(/[\w\-.~+/=%]{40,}/g, "[removed]").slice(0, longest);
+  return withoutEchoes(text, secrets())
+    .replace(/[\w\-.~+/=%]{40,}/g, "[removed]")
+    .slice(0, longest);
 }
 
-/** As it would look in scrubbed text, and as it looks in a form body that an error message quotes. */
-function spellingsOf(secret: string): string[] {
-  if (secret === "") return [];
-  // encodeURIComponent throws on half a surrogate pair; no form body could carry one either.
-  return /\p{Surrogate}/u.test(secret) ? [printable(secret)] : [printable(secret), encodeURIComponent(secret)];
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, " ");
+/** Only the answer's own: every object has a `constructor`, and a descriptor may name any header. */
+function readHeader({ headers }: HttpAnswer, name: string | null): string | null {
+  return name !== null && Object.hasOwn(headers, name) ? (headers[name] ?? null) : null;
 }
 
 function parseObject(body: string | null): Record<string, unknown> | null {

@@ -3,6 +3,11 @@ export { addClientSecret, type ClientSecretChange } from "./apps/add-client-secr
 export { listApps, type OAuthAppSummary } from "./apps/list-apps.ts";
 export { loadApps, type OAuthAppWithSecrets } from "./apps/load-apps.ts";
 export { ENVIRONMENTS, type Environment, type OAuthApp } from "./apps/oauth-app.ts";
+export { type ClosedBy, closeBreaker, endProbe, type FoundBreaker } from "./breaker/close-breaker.ts";
+export { type BreakerSummary, listBreakers } from "./breaker/list-breakers.ts";
+export { type BreakerEvidence, openBreaker } from "./breaker/open-breaker.ts";
+export { type ReadAnswers, readAnswers } from "./breaker/read-answers.ts";
+export { type Probe, takeProbe } from "./breaker/take-probe.ts";
 export { openStore, type Store, type StoreOptions } from "./client.ts";
 export { describeStoreError, isRefusal, isTimeout, isTransient } from "./client-errors.ts";
 export { awaitOutcomes, type RefreshAnswer } from "./connections/await-outcomes.ts";

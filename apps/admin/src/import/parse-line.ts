@@ -5,8 +5,12 @@ import { z } from "zod";
 const LONGEST_TOKEN_BYTES = 16 * 1024;
 const LONGEST_TEXT = 256;
 const MOST_TENANTS = 1_000;
-/** A longer unknown name may be a token in the wrong place. */
-const LONGEST_NAME_SHOWN = 24;
+/** An unknown name that is not made of words may be a token in the wrong place. */
+const NAME_OF_WORDS = /^(?=.{1,24}$)[A-Za-z][a-z]*(?:_[a-z]+|[A-Z][a-z]+)*$/;
+/** JWTs, and the refresh tokens of Intuit, new and old. */
+const KNOWN_TOKEN = /^(?:eyJ[\w-]{8}|RT1-[\w-]{8}|AB11\w{20})/;
+/** A shorter text is in others by accident. */
+const SHORTEST_TOKEN_SOUGHT = 8;
 
 /** A line in its form, or why it was rejected. Reasons never repeat a value of the line. */
 export type ParsedLine =
@@ -25,6 +29,8 @@ export function parseLine(text: string): ParsedLine {
   if (!parsed.success) return { reason: firstFault(parsed.error), id: readId(value) };
   const { app, ...line } = parsed.data;
   if (line.id === line.refreshToken) return { reason: "the same text as id and as refreshToken", id: null };
+  const place = misplacedToken(parsed.data);
+  if (place !== undefined) return { reason: `${place} holds a token of this line`, id: null };
   return { connection: { ...line, appId: app } };
 }
 
@@ -41,9 +47,13 @@ const missingOr = (otherwise: string) => ({
 });
 
 /** Ids end up in job data, log lines, addresses and shells: no blank, no quote, no leading hyphen. */
-const id = z.string(missingOr("must be a text")).regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@/+=~-]{0,127}$/, {
-  error: "must be 1 to 128 letters, digits or _ . : @ / + = ~ - and begin with a letter or digit",
-});
+const id = z
+  .string(missingOr("must be a text"))
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@/+=~-]{0,127}$/, {
+    error: "must be 1 to 128 letters, digits or _ . : @ / + = ~ - and begin with a letter or digit",
+    abort: true,
+  })
+  .refine((given) => !KNOWN_TOKEN.test(given), { error: "is a token; it must be a name of your own" });
 
 /** RFC 6749 appendix A.17: a refresh token is made of visible ASCII characters and blanks. */
 const token = z
@@ -99,6 +109,18 @@ const lineShape = z.strictObject(
   { error: ({ code }) => (code === "invalid_type" ? "not a JSON object" : undefined) },
 );
 
+/** The field that holds what belongs into another: all but the two tokens is stored and shown in the clear. */
+function misplacedToken({ refreshToken, accessToken, ...line }: z.output<typeof lineShape>): string | undefined {
+  const tokens = [refreshToken, accessToken ?? ""].filter((text) => text.length >= SHORTEST_TOKEN_SOUGHT);
+  const texts: readonly (readonly [string, string | null])[] = [
+    ["id", line.id],
+    ["app", line.app],
+    ["customer", line.customer],
+    ...line.tenants.flatMap(({ id: tenantId, name }) => [["tenants", tenantId] as const, ["tenants", name] as const]),
+  ];
+  return texts.find(([, text]) => text !== null && tokens.some((secret) => text.includes(secret)))?.[0];
+}
+
 function firstFault(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return "cannot be used";
@@ -108,7 +130,7 @@ function firstFault(error: z.ZodError): string {
 }
 
 function unknownField(names: readonly string[]): string {
-  const name = names.find((candidate) => /^\w+$/.test(candidate) && candidate.length <= LONGEST_NAME_SHOWN);
+  const name = names.find((candidate) => NAME_OF_WORDS.test(candidate));
   const known = Object.keys(lineShape.shape).join(", ");
   return `${name === undefined ? "unknown field" : `unknown field "${name}"`}; known are ${known}`;
 }

@@ -59,10 +59,12 @@ function factsOf(connection: ConnectionDetail, now: number): [string, string | n
   ];
 }
 
-function scheduleInWords({ state, mode, dueAt }: ConnectionDetail, now: number): string {
+function scheduleInWords({ app, state, mode, dueAt }: ConnectionDetail, now: number): string {
   if (state === "needs_reauth") return "none: its customer must connect again, then import the new token";
   if (dueAt === null) return mode === "off" ? "none: mode off" : "none";
-  return dueAt <= now ? `due ${when(dueAt, now)}` : moment(dueAt, now);
+  if (dueAt > now) return moment(dueAt, now);
+  const held = app.breakerState === "closed" ? "" : ", held by its app's breaker: evergrant breaker list";
+  return `due ${when(dueAt, now)}${held}`;
 }
 
 function expiryInWords(expiresAt: number | null, now: number): string {

@@ -10,7 +10,13 @@ const LINES_SHOWN = 5;
 export function describeStatus(report: StatusReport, colors: Printer["colors"]): string {
   if (report.apps.length === 0)
     return "No apps yet. Add one with: evergrant app add <id> --provider xero --client-id <client id>";
-  return [appsTable(report.apps), lastHour(report), toReauthorize(report, colors), failures(report, colors)]
+  return [
+    appsTable(report.apps),
+    openBreakers(report.apps, colors),
+    lastHour(report),
+    toReauthorize(report, colors),
+    failures(report, colors),
+  ]
     .filter((part) => part !== "")
     .join("\n\n");
 }
@@ -28,6 +34,13 @@ function appsTable(apps: readonly AppReport[]): string {
     app.breaker.reason === null ? app.breaker.state : `${app.breaker.state}: ${app.breaker.reason}`,
   ]);
   return table(titles, rows);
+}
+
+function openBreakers(apps: readonly AppReport[], colors: Printer["colors"]): string {
+  const held = apps.filter(({ breaker }) => breaker.state !== "closed").map(({ appId }) => appId);
+  if (held.length === 0) return "";
+  const verb = held.length === 1 ? "is" : "are";
+  return colors.red(`${held.join(", ")} ${verb} not refreshed; why, and what to do: evergrant breaker list`);
 }
 
 function inState({ connections }: AppReport, state: ConnectionState): number {

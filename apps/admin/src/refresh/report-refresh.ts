@@ -2,19 +2,23 @@ import type { RefreshAnswer, RefreshTicket, RefreshVerdict } from "@evergrant/st
 import { describeAnswer } from "../print/describe-answer.ts";
 import type { Printer } from "../print/printer.ts";
 
-const TICKETS: Readonly<Record<RefreshVerdict, string>> = {
+const TICKETS: Readonly<Record<Exclude<RefreshVerdict, "held">, string>> = {
   due: "due now",
   joined: "a refresh is in flight and answers this one",
   fresh: "refreshed a moment ago; use --force for another",
   needs_reauth: "not refreshed: the grant is dead; its customer must connect again, then import the new token",
-  held: "not refreshed: the breaker of its app is not closed; look with: evergrant status",
   unknown: "not refreshed: there is no such connection",
 };
 
 /** What became of a request that nobody waits for, or that was refused. */
 export function reportTicket(printer: Printer, { id, appId, verdict, since }: RefreshTicket): void {
   printer.json({ id, app: appId, verdict });
-  printer.line(`${id}  ${since === null ? printer.colors.red(TICKETS[verdict]) : TICKETS[verdict]}`);
+  const words = verdict === "held" ? heldInWords(appId) : TICKETS[verdict];
+  printer.line(`${id}  ${since === null ? printer.colors.red(words) : words}`);
+}
+
+function heldInWords(appId: string | null): string {
+  return `not refreshed: the breaker of ${appId ?? "its app"} is open; why, and what to do: evergrant breaker list`;
 }
 
 /** An outcome that was waited for. @returns whether it was a success */

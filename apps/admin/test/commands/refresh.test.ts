@@ -78,7 +78,7 @@ describe("refresh --wait", () => {
     expect(answer.code).toBe(4);
     expect(answer.stdout.split("\n").toSorted()).toEqual([
       "",
-      "braked  not refreshed: the breaker of its app is not closed; look with: evergrant status",
+      "braked  not refreshed: the breaker of xero-prod is open; why, and what to do: evergrant breaker list",
       "dead  not refreshed: the grant is dead; its customer must connect again, then import the new token",
       "missing  not refreshed: there is no such connection",
     ]);

@@ -115,6 +115,19 @@ describe("a bad line is refused with its reason:", () => {
     ],
     ["the token as id", line({ id: CANARY }), "the same text as id and as refreshToken"],
     [
+      "a token of Intuit as id",
+      line({ id: "RT1-39-H0-1795255200abcdef" }),
+      "id is a token; it must be a name of your own",
+    ],
+    ["a JWT as id", line({ id: "eyJhbGciOiJSUzI1NiJ9.e30.c2ln" }), "id is a token; it must be a name of your own"],
+    ["the token as app", line({ app: CANARY }), "app holds a token of this line"],
+    ["the token in the customer's name", line({ customer: `Acme ${CANARY}` }), "customer holds a token of this line"],
+    [
+      "the access token as a tenant",
+      line({ accessToken: `${CANARY}-2`, tenants: [{ id: "t", name: `${CANARY}-2` }] }),
+      "tenants holds a token of this line",
+    ],
+    [
       "a time without a zone",
       line({ accessTokenExpiresAt: "2026-11-21T10:00:00" }),
       "accessTokenExpiresAt must be a time with its zone, such as 2026-11-21T10:00:00Z",
@@ -162,6 +175,7 @@ describe("a bad line is refused with its reason:", () => {
     const leaks = [
       line({ [CANARY]: 1 }),
       line({ ["k".repeat(25)]: 1 }),
+      line({ xxx7xxxxKkkxx: 1 }),
       line({ mode: CANARY }),
       line({ accessTokenExpiresAt: CANARY }),
       line({ id: `${CANARY} ` }),

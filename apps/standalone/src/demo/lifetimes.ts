@@ -12,6 +12,9 @@ export const SIMULATOR_RULES = {
   quickbooks: { rotationIntervalMs: 20 * SECOND, idleTtlMs: 100 * 24 * 3_600 * SECOND },
 };
 
+/** Scaled like all else: those who leave in five minutes of the demo would look like a wave. */
+const BREAKER = { windowMs: 2 * SECOND, probeMs: SECOND } as const;
+
 /** The policy that fits these lifetimes, as overrides of the built-in descriptors; all else stays as it is. */
 export const DESCRIPTORS = {
   xero: {
@@ -20,12 +23,14 @@ export const DESCRIPTORS = {
     schedule: { leadMs: 4 * SECOND, jitterMs: 2 * SECOND },
     retry: { firstMs: 300, maxMs: 2 * SECOND },
     strikeGapMs: 2 * SECOND,
+    breaker: BREAKER,
   },
   quickbooks: {
     lifetimes: { accessTokenMs: 20 * SECOND },
     schedule: { keepaliveMs: 7 * SECOND, jitterMs: 2 * SECOND },
     retry: { firstMs: 300, maxMs: 2 * SECOND },
     strikeGapMs: 2 * SECOND,
+    breaker: BREAKER,
   },
 } as const;
 

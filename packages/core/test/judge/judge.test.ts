@@ -237,6 +237,51 @@ describe("evidence", () => {
     expect(evidence.errorDescription).toMatch(/^bad: (refresh_token=)?\[removed\] \[removed\]!$/);
   });
 
+  const OPAQUE = "q7Rt-5zLp.W2x_Vn8K/m3Jd+yHb6 9cF=";
+  const joined = (text: string) => Buffer.from(`client-1:${text}`).toString("base64");
+  test.each<[string, string]>([
+    ["in upper case", OPAQUE.toUpperCase()],
+    ["in lower case", OPAQUE.toLowerCase()],
+    ["percent-encoded", encodeURIComponent(OPAQUE)],
+    ["form-encoded", new URLSearchParams({ "": OPAQUE }).toString().slice(1)],
+    ["escaped as in JSON", OPAQUE.replaceAll("/", "\\/").replaceAll("7", "\\u0037")],
+    ["in hex", Buffer.from(OPAQUE).toString("hex")],
+    ["in hex behind an odd letter", `f${Buffer.from(OPAQUE).toString("hex")}`],
+    ["in base64", Buffer.from(OPAQUE).toString("base64")],
+    ["in base64url", Buffer.from(OPAQUE).toString("base64url")],
+    ["in the credentials of a header", joined(OPAQUE)],
+    ["in credentials, percent-encoded first", joined(encodeURIComponent(OPAQUE))],
+    ["with dots between its parts", OPAQUE.replaceAll(/(.{4})/g, "$1 … ")],
+    ["without its last letters", OPAQUE.slice(0, -4)],
+    ["without its first letters", OPAQUE.slice(4)],
+  ])("holds nothing that was sent: %s", (_name, echoed) => {
+    for (const said of [`no ${echoed} here`, echoed, `no "${echoed}"`]) {
+      const { evidence } = judge(answer(400, { error: "oops", error_description: said }), descriptor, {
+        ...presented,
+        refreshToken: OPAQUE,
+      });
+      const left = (evidence.errorDescription ?? "").replaceAll("[removed]", "").replaceAll(/[^a-z0-9]/gi, "");
+      expect(left.length, `${said} -> ${evidence.errorDescription}`).toBeLessThan(14);
+    }
+  });
+
+  test("keeps what a provider's support asks for, however random it looks", () => {
+    const ids = ["1-6740a1b2-0123456789abcdef01234567", "5f2e9c1a-7b3d-4e8f-a6c0-d1b2e3f4a5b6", "bWFwLXJlcXVlc3QtNDIx"];
+    for (const id of ids) {
+      const { evidence } = judged(answer(400, { error: "invalid_grant" }, { "x-request-id": id }));
+      expect(evidence.requestId).toBe(id);
+    }
+  });
+
+  test("takes a header by any name that a descriptor may give it", () => {
+    for (const requestIdHeader of ["constructor", "__proto__", "valueof", "tostring"]) {
+      const headers = Object.fromEntries([[requestIdHeader, "r-1"]]);
+      const given = { ...descriptor, requestIdHeader };
+      expect(judge(answer(400, "", headers), given, presented).evidence.requestId).toBe("r-1");
+      expect(judge(answer(400, "", {}), given, presented).evidence.requestId).toBeNull();
+    }
+  });
+
   test("holds no token that came back, nor anything that looks like one", () => {
     const body = {
       access_token: "short-access",

@@ -29,7 +29,7 @@ export interface SealedTokens {
 
 /**
  * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is
- * not closed. `repeated`: an earlier try of this very settlement had been written. `stale`: another
+ * not closed, or was until a moment ago, which voided the first strike. `repeated`: an earlier try of this very settlement had been written. `stale`: another
  * refresh or a reconnect came first; a failure was dropped, a token set was kept as a candidate.
  */
 export type SettleResult = "settled" | "held" | "repeated" | "stale";
@@ -66,7 +66,7 @@ export async function settle(
 function settleStatement(settlements: readonly Settlement[], process: string): Prisma.Sql {
   return Prisma.sql`/* prepared: settle */
     WITH input AS (${inputRows(settlements)}), locked AS (
-      SELECT c.id, c.state, t.generation, t.fingerprint, a.breaker_state <> 'closed' AS in_doubt
+      SELECT c.id, c.state, c.strikes, t.generation, t.fingerprint, a.breaker_state <> 'closed' AS in_doubt
       FROM connection c JOIN token_set t ON t.connection_id = c.id JOIN oauth_app a ON a.id = c.app_id
       WHERE c.id = ANY(${settlements.map((item) => item.connectionId)}::text[])
       ORDER BY c.id
@@ -76,7 +76,7 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       WHERE i.connection_id = s.connection_id AND i.intent_id = s.intent_id
       RETURNING i.intent_id
     ), judged AS (
-      SELECT s.*, l.state AS state_before, l.in_doubt AND s.state = 'needs_reauth' AS held, CASE
+      SELECT s.*, l.state AS state_before, (l.in_doubt OR l.strikes < s.strikes - 1) AND s.state = 'needs_reauth' AS held, CASE
           WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result

@@ -205,7 +205,7 @@ describe("a worker that wakes late", () => {
     await connect("a");
     const sleeper = await claimOne("a");
     await killLeases(store);
-    const deadly = failureOf(await claimOne("a", "two"), { state: "needs_reauth", dueAt: null, strikes: 2 });
+    const deadly = failureOf(await claimOne("a", "two"), { state: "needs_reauth", dueAt: null, strikes: 1 });
     await settle(store, [deadly], "two");
     expect(await settle(store, [successOf(sleeper)], "one")).toEqual(["settled"]);
     expect(await rowOf("a")).toMatchObject({ state: "active", generation: 2, strikes: 0, stateReason: null });
@@ -254,6 +254,14 @@ describe("while the app's breaker is not closed", () => {
     expect(await store.prisma.refreshEvent.findMany()).toMatchObject([{ kind: "ending_held", connectionId: "a" }]);
   });
 
+  test("a strike that was voided while the second refusal was under way ends nothing either", async () => {
+    await connect("a");
+    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 2 });
+    expect(await rowOf("a")).toMatchObject({ strikes: 0 });
+    expect(await settle(store, [deadly], "p")).toEqual(["held"]);
+    expect(await rowOf("a")).toMatchObject({ state: "active", strikes: 0 });
+  });
+
   test("a success is stored all the same", async () => {
     await connect("a");
     const mine = await claimOne("a");
@@ -294,7 +302,7 @@ describe("a failure", () => {
 
   test("that ends a grant says why, when, and tells the outbox, once", async () => {
     await connect("a");
-    const settlement = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 2 });
+    const settlement = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 1 });
     await settle(store, [settlement], "p");
     await settle(store, [settlement], "p");
     expect(await rowOf("a")).toMatchObject({ state: "needs_reauth", stateReason: "unexplained", dueAt: null });

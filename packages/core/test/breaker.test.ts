@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import {
+  type BreakerPolicy,
+  continueRun,
+  isMisconfigured,
+  isWave,
+  type MisconfiguredRun,
+  NO_MISCONFIGURED_RUN,
+  OUTCOME_KINDS,
+  type OutcomeKind,
+  reasonsDisproved,
+} from "../src/index.ts";
+
+const policy: BreakerPolicy = {
+  windowMs: 300_000,
+  leastRejected: 10,
+  rejectedShare: 0.1,
+  leastMisconfigured: 3,
+  probeMs: 15_000,
+};
+
+describe("a wave of rejections", () => {
+  test.each([
+    ["enough of them, and the share", 10, 90, true],
+    ["enough of them, a smaller share", 10, 91, false],
+    ["the share, too few of them", 9, 0, false],
+    ["all of a large app", 500, 0, true],
+    ["a large number that is a small share", 100, 5_000, false],
+    ["nothing at all", 0, 0, false],
+  ])("%s: %i refused and %i refreshed is %s", (_, rejected, succeeded, expected) => {
+    expect(isWave({ rejected, succeeded }, policy)).toBe(expected);
+  });
+
+  test("never is none of all, whatever a policy says", () => {
+    expect(isWave({ rejected: 1, succeeded: 0 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(true);
+    expect(isWave({ rejected: 1, succeeded: 1 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(false);
+  });
+});
+
+describe("a run of misconfigured answers", () => {
+  type Answer = readonly [connectionId: string, outcome: OutcomeKind];
+  const run = (...answers: readonly Answer[]): MisconfiguredRun =>
+    answers.reduce(
+      (soFar, [connectionId, outcome], index) =>
+        continueRun(soFar, { connectionId, outcome, claimedAt: 1_000 + index }),
+      NO_MISCONFIGURED_RUN,
+    );
+  const opens = (...answers: readonly Answer[]) => isMisconfigured(run(...answers), policy);
+
+  test("of enough connections opens the breaker", () => {
+    expect(opens(["a", "misconfigured"], ["b", "misconfigured"])).toBe(false);
+    expect(opens(["a", "misconfigured"], ["b", "misconfigured"], ["c", "misconfigured"])).toBe(true);
+  });
+
+  test("of one connection with a fault of its own never does, however often it is tried", () => {
+    expect(opens(...Array.from({ length: 50 }, () => ["a", "misconfigured"] as const))).toBe(false);
+  });
+
+  test.each(OUTCOME_KINDS)("after two of them, %s of a third connection", (outcome) => {
+    const { connectionIds } = run(["a", "misconfigured"], ["b", "misconfigured"], ["c", outcome]);
+    const expected: Record<OutcomeKind, number> = {
+      // The server has accepted the client.
+      rotated: 0,
+      renewed: 0,
+      rejected: 0,
+      misconfigured: 3,
+      // These say nothing about it.
+      throttled: 2,
+      unavailable: 2,
+      ambiguous: 2,
+    };
+    expect(connectionIds.size).toBe(expected[outcome]);
+  });
+
+  test("dates from its first answer, in whatever order they come", () => {
+    expect(run().since).toBeNull();
+    expect(run(["a", "misconfigured"], ["b", "misconfigured"]).since).toBe(1_000);
+    const late = continueRun(run(["a", "misconfigured"]), {
+      connectionId: "b",
+      outcome: "misconfigured",
+      claimedAt: 5,
+    });
+    expect(late.since).toBe(5);
+    expect(run(["a", "misconfigured"], ["b", "rotated"], ["c", "misconfigured"]).since).toBe(1_002);
+  });
+
+  test("is not changed by what is made of it", () => {
+    const before = run(["a", "misconfigured"]);
+    continueRun(before, { connectionId: "b", outcome: "misconfigured", claimedAt: 2 });
+    expect([...before.connectionIds]).toEqual(["a"]);
+    expect(NO_MISCONFIGURED_RUN).toEqual({ connectionIds: new Set(), since: null });
+  });
+});
+
+test("the answer to a probe disproves what it can: a refresh everything, a refused grant that the client is at fault", () => {
+  const disproved = Object.fromEntries(OUTCOME_KINDS.map((outcome) => [outcome, reasonsDisproved(outcome)]));
+  expect(disproved).toEqual({
+    rotated: ["rejections", "misconfigured"],
+    renewed: ["rejections", "misconfigured"],
+    rejected: ["misconfigured"],
+    misconfigured: [],
+    throttled: [],
+    unavailable: [],
+    ambiguous: [],
+  });
+});
