@@ -26,7 +26,11 @@ const commands = {
   start: { steps: (args) => [node("apps/standalone/dist/main.js", "start", ...args)] },
   admin: { quiet: true, prepare: findFleet, become: "apps/admin/dist/main.js" },
   bench: { steps: (args) => [node("bench/dist/main.js", ...args)] },
+  crash: { steps: (args) => [node("tests/crash/dist/main.js", ...args)] },
+  fuzz: { steps: (args) => [node("tests/hostile/dist/main.js", ...args)] },
+  simulate: { steps: (args) => [node("tests/simulation/dist/main.js", ...args)] },
   check: { steps: () => checks() },
+  "check:invariants": { steps: (args) => [node("tests/invariants/dist/main.js", ...args)] },
   test: { steps: (args) => [...(args.length === 0 ? checks() : []), tool("vitest", "run", ...args)] },
 };
 
@@ -117,7 +121,17 @@ function newestSource() {
       else if (/\.(ts|json|prisma|css|mjs)$/.test(entry.name)) newest = Math.max(newest, statSync(path).mtimeMs);
     }
   };
-  for (const room of ["apps", "packages", "prisma", "bench"]) visit(join(root, room));
+  for (const room of [
+    "apps",
+    "packages",
+    "prisma",
+    "bench",
+    "tests/crash",
+    "tests/invariants",
+    "tests/hostile",
+    "tests/simulation",
+  ])
+    visit(join(root, room));
   return newest;
 }
 

@@ -9,6 +9,7 @@ import {
   type Simulator,
   SimulatorClient,
   startSimulator,
+  toImportLine,
   withClient,
 } from "@evergrant/testkit";
 import { inject } from "vitest";
@@ -90,7 +91,7 @@ export async function createWorld(options: {
     },
     async connect(appId, count, idPrefix, line = {}) {
       const grants = await provider.mint({ clientId: appId, count, idPrefix });
-      await run(["connection", "import", "-"], grants.map((grant) => importLine(appId, grant, line)).join("\n"));
+      await run(["connection", "import", "-"], grants.map((grant) => toImportLine(appId, grant, line)).join("\n"));
       return grants;
     },
     age: (connectionId, ms) =>
@@ -107,19 +108,4 @@ export async function createWorld(options: {
       rmSync(folder, { recursive: true });
     },
   };
-}
-
-function importLine(appId: string, grant: MintedGrant, line: object): string {
-  const { id, customer, refreshToken, accessToken, accessTokenExpiresAt, refreshTokenExpiresAt, tenants } = grant;
-  return JSON.stringify({
-    id,
-    app: appId,
-    customer,
-    refreshToken,
-    accessToken,
-    accessTokenExpiresAt,
-    ...(refreshTokenExpiresAt === null ? {} : { refreshTokenExpiresAt }),
-    tenants,
-    ...line,
-  });
 }

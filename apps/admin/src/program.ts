@@ -54,8 +54,16 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<ExitC
     if (error.exitCode === 0) return exitCodes.ok;
     // Help that nobody asked for is already the answer.
     if (error.code === "commander.help") return exitCodes.usage;
-    throw new UserError(error.message.replace(/^error: /, "").replaceAll("\n", " "), { cause: error });
+    throw new UserError(inOneLine(error.message), { cause: error });
   }
+}
+
+/** Without the value of an option that is not known: it may be a secret, given where none belongs. */
+function inOneLine(message: string): string {
+  return message
+    .replace(/^error: /, "")
+    .replace(/(unknown option '--?[\w-]+)=[^]*'/, "$1'")
+    .replaceAll("\n", " ");
 }
 
 /** Loaded when something has failed, because it knows the store. */

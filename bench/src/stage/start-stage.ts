@@ -5,13 +5,12 @@ import { migrate } from "@evergrant/store";
 import {
   databaseUrl,
   type RunningPostgres,
-  SimulatorClient,
+  type SimulatorClient,
   startEmbeddedPostgres,
   startRedisServer,
+  startSimulatorProcess,
   withClient,
 } from "@evergrant/testkit";
-import { startChild } from "./child.ts";
-import { projectRoot } from "./project-root.ts";
 
 const template = "bench_template";
 
@@ -74,19 +73,14 @@ function stopOnSignal(stop: () => Promise<void>): void {
 async function raise(stops: Stop[], stop: () => Promise<void>): Promise<Stage> {
   const redis = await startRedisServer();
   stops.push(() => redis.stop());
-  const simulatorProcess = startChild({
-    name: "the simulator",
-    file: join(projectRoot, "packages/testkit/bin/evergrant-simulator.mjs"),
-    args: ["--json"],
-  });
-  stops.push(() => simulatorProcess.stop());
-  const simulator = JSON.parse(await simulatorProcess.firstLine());
+  const simulator = await startSimulatorProcess();
+  stops.push(async () => void (await simulator.process.stop()));
   const postgres = await startPostgres(stops);
   await migrate({ databaseUrl: databaseUrl(postgres.url, template) });
 
   return {
     redisUrl: redis.url,
-    simulator: new SimulatorClient(simulator.url),
+    simulator: simulator.client,
     tokenUrl: simulator.tokenUrls.xero,
     servers: await describeServer(postgres.url),
     withDatabase: (work) => withDatabase(postgres.url, work),

@@ -1,5 +1,4 @@
-import type { MintedGrant } from "@evergrant/testkit";
-import type { Child } from "../stage/child.ts";
+import type { MintedGrant, NodeProcess } from "@evergrant/testkit";
 
 /** One side of the comparison. */
 export interface Contender {
@@ -22,7 +21,7 @@ export interface Ground {
 
 export interface Prepared {
   /** Starts the one worker process. It ends by itself only when something is wrong. */
-  startWorker(options: WorkerOptions): Child;
+  startWorker(options: WorkerOptions): NodeProcess;
   /** Jobs that are not done. */
   openJobs(): Promise<number>;
   readStored(): Promise<Stored>;

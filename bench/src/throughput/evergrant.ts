@@ -1,11 +1,9 @@
-import { join } from "node:path";
 import { urgency } from "@evergrant/core";
 import { resolveDescriptor } from "@evergrant/providers";
 import { createQueueBackend, RefreshQueues } from "@evergrant/queue";
 import { addApp, importConnections, openStore, type Store } from "@evergrant/store";
 import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
-import { startChild } from "../stage/child.ts";
-import { projectRoot } from "../stage/project-root.ts";
+import { launchRoom } from "@evergrant/testkit";
 import type { Contender, Ground, Prepared, Stored } from "./contender.ts";
 
 const importBatch = 1_000;
@@ -25,11 +23,9 @@ export const evergrant: Contender = {
 
     return {
       startWorker: ({ concurrency, nodeArgs }) =>
-        startChild({
-          name: "Evergrant's worker",
-          file: join(projectRoot, "apps/worker/dist/main.js"),
-          nodeArgs,
-          env: {
+        launchRoom(
+          "worker",
+          {
             DATABASE_URL: databaseUrl,
             REDIS_URL: redisUrl,
             EVERGRANT_KEY_RING: keyRing,
@@ -38,7 +34,8 @@ export const evergrant: Contender = {
             EVERGRANT_LOG_PRETTY: "false",
             NODE_ENV: "production",
           },
-        }),
+          { nodeArgs },
+        ),
       async openJobs() {
         const { waiting, active } = await queues.depth(clientId);
         return waiting + active;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { generateKey } from "@evergrant/store/secrets";
-import type { Child } from "../stage/child.ts";
+import type { NodeProcess } from "@evergrant/testkit";
 import type { Stage } from "../stage/start-stage.ts";
 import type { Contender, Ground, Prepared, WorkerOptions } from "./contender.ts";
 import { judgeRun } from "./judge-run.ts";
@@ -76,7 +76,7 @@ async function workThrough(prepared: Prepared, options: WorkerOptions, connectio
   }
 }
 
-async function allDone(prepared: Prepared, worker: Child, withinMs: number): Promise<void> {
+async function allDone(prepared: Prepared, worker: NodeProcess, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const open = await prepared.openJobs();

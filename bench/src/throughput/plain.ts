@@ -1,11 +1,10 @@
 import { join } from "node:path";
+import { projectRoot, startNodeProcess } from "@evergrant/testkit";
 import { Queue } from "bullmq";
 import type { PrismaClient } from "../generated/client.ts";
 import { openPlainDatabase } from "../plain/open-plain-database.ts";
 import type { PlainConfig } from "../plain/plain-config.ts";
 import { openPlainVault, type PlainVault } from "../plain/plain-vault.ts";
-import { startChild } from "../stage/child.ts";
-import { projectRoot } from "../stage/project-root.ts";
 import type { Contender, Ground, Prepared, Stored } from "./contender.ts";
 
 const insertBatch = 1_000;
@@ -25,7 +24,7 @@ export const plain: Contender = {
       startWorker: ({ concurrency, nodeArgs }) => {
         const names = { databaseUrl, redisUrl, tokenUrl, clientId, clientSecret, keyRing };
         const config: PlainConfig = { ...names, queue: queue.name, concurrency };
-        return startChild({
+        return startNodeProcess({
           name: "the plain worker",
           file: join(projectRoot, "bench/dist/plain-worker.js"),
           nodeArgs,

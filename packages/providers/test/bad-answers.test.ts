@@ -1,4 +1,4 @@
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import type { Outcome } from "@evergrant/core";
 import { describe, expect, test } from "vitest";
 import { refreshAt } from "./support/refresh-at.ts";
@@ -113,6 +113,34 @@ describe("a body is read within bounds", () => {
     expect(await refreshAt(packed(bomb, "gzip"))).toMatchObject(failing("ambiguous", "body_too_large", true));
     const broken = Buffer.from("not gzip at all");
     expect(await refreshAt(packed(broken, "gzip"))).toMatchObject(failing("ambiguous", "body_undecodable", true));
+  });
+
+  const json = JSON.stringify(TOKENS);
+  test.each<[string, Buffer, string | string[] | undefined]>([
+    ["says gzip and sends plain text", Buffer.from(json), "gzip"],
+    ["says br and sends plain text", Buffer.from(json), "br"],
+    ["says deflate and sends plain text", Buffer.from(json), "deflate"],
+    ["compresses without a word", gzipSync(json), undefined],
+    ["says identity and compresses", gzipSync(json), "identity"],
+    ["says it twice", gzipSync(json), "gzip, gzip"],
+    ["says it in two headers", gzipSync(json), ["gzip", "gzip"]],
+    ["does it twice", brotliCompressSync(gzipSync(json)), "gzip, br"],
+    ["deflates as the standard has it", deflateSync(json), "deflate"],
+    ["deflates as many do", deflateRawSync(json), "deflate"],
+    ["leaves out the checksum at the end", gzipSync(json).subarray(0, -8), "gzip"],
+    ["names an encoding that nobody knows", Buffer.from(json), "x-own"],
+  ])("a gateway that %s costs no token", async (_name, body, encoding) => {
+    const respond: Respond = (response) => {
+      if (encoding !== undefined) response.setHeader("content-encoding", encoding);
+      response.end(body);
+    };
+    expect(await refreshAt(respond)).toMatchObject({ kind: "rotated", tokens: { refreshToken: "refresh-2" } });
+  });
+
+  test("a bomb in a bomb fills no memory", async () => {
+    const bomb = gzipSync(gzipSync(Buffer.alloc(200 * 1024 * 1024)));
+    const respond: Respond = (response) => response.writeHead(200, { "content-encoding": "gzip, gzip" }).end(bomb);
+    expect(await refreshAt(respond)).toMatchObject(failing("ambiguous", "body_too_large", true));
   });
 
   test("a byte order mark does not hide the tokens", async () => {

@@ -8,6 +8,8 @@ export const FIRST_PRIORITY = 1;
 const LAST_PRIORITY = 2 ** 21 - 1;
 
 const FAILED_JOBS_KEPT = 100;
+/** Ids that come in by an import have 128 characters at most. */
+const LONGEST_ID = 256;
 
 /** All that a refresh job carries. Tokens, secrets and customers' names have no place in a queue. */
 interface RefreshJobData {
@@ -47,12 +49,19 @@ export function refreshJobOf(connectionId: string, priority: number): RefreshJob
 /**
  * The connection that a job hints at.
  *
- * @throws TypeError when the data are not a refresh job's (written by another program or another release).
+ * @throws TypeError when the data are not a refresh job's: written by another program, another release, or
+ *   anyone else who reaches the queue. The message repeats nothing of them.
  */
 export function connectionIdOf(data: unknown): string {
-  const id = typeof data === "object" && data !== null && "connectionId" in data ? data.connectionId : undefined;
-  if (typeof id !== "string" || id === "") throw new TypeError("A job in a refresh queue holds no connection id.");
+  const hasId = typeof data === "object" && data !== null && Object.hasOwn(data, "connectionId");
+  const id = hasId && "connectionId" in data ? data.connectionId : undefined;
+  if (typeof id !== "string" || !isId(id)) throw new TypeError("A job in a refresh queue holds no connection id.");
   return id;
+}
+
+/** Jobs are claimed many at once, and PostgreSQL refuses a whole statement for one text that holds a NUL. */
+function isId(text: string): boolean {
+  return text.length <= LONGEST_ID && /^[^\p{Cc}\p{Surrogate}]+$/u.test(text);
 }
 
 function legalPriority(priority: number): number {

@@ -41,17 +41,28 @@ function port() {
 }
 
 /**
- * A URL of one of the schemes, with a host, kept as it was written. A password with `#`, `/` or `?` in
+ * A URL of one of the schemes, with a host and a path as wanted, kept as it was written. A password with `#`, `/` or `?` in
  * it does not parse, so the example reminds of percent-encoding.
  */
-function address({ schemes, example }: { schemes: readonly string[]; example: string }) {
+function address({ schemes, example, path = /^/ }: { schemes: readonly string[]; example: string; path?: RegExp }) {
   const beginnings = schemes.map((scheme) => `${scheme}://`).join(" or ");
   const error = `an address that begins with ${beginnings}, such as ${example}, special characters of its password percent-encoded`;
-  return z.string({ error }).refine((given) => isAddress(given, schemes), { error });
+  return z.string({ error }).refine((given) => isAddress(given, schemes, path), { error });
 }
 
-function isAddress(given: string, schemes: readonly string[]): boolean {
+function isAddress(given: string, schemes: readonly string[], path: RegExp): boolean {
   if (!URL.canParse(given)) return false;
-  const url = new URL(given);
-  return url.hostname !== "" && schemes.includes(url.protocol.slice(0, -1));
+  const { hostname, protocol, username, password, pathname } = new URL(given);
+  if (hostname === "" || !schemes.includes(protocol.slice(0, -1)) || !path.test(pathname)) return false;
+  // Drivers decode these, and fail on a lone percent sign with an error that names no variable.
+  return [username, password, pathname].every(isPercentEncoded);
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -5,7 +5,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
  * basic authentication with any user name (a browser). Takes equally long for every wrong token.
  */
 export function holdsToken(header: string | undefined, token: string): boolean {
-  const [scheme = "", credentials = ""] = header?.split(" ") ?? [];
+  // The token itself may hold blanks.
+  const [, scheme = "", credentials = ""] = /^(\S+) +(.*)$/s.exec(header ?? "") ?? [];
   if (scheme.toLowerCase() === "bearer") return isSame(credentials, token);
   if (scheme.toLowerCase() !== "basic") return false;
   const decoded = Buffer.from(credentials, "base64").toString("utf8");

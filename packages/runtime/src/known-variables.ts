@@ -46,7 +46,12 @@ export const knownVariables = {
     apps: everyApp,
     description: "Redis or Valkey for the queues. Not set: the queues live in PostgreSQL",
     secret: true,
-    schema: envValue.address({ schemes: ["redis", "rediss"], example: "redis://localhost:6379/0" }),
+    // The path is the number of a database; Redis would refuse any other and go on with 0.
+    schema: envValue.address({
+      schemes: ["redis", "rediss"],
+      example: "redis://localhost:6379/0",
+      path: /^\/?\d{0,5}$/,
+    }),
   },
   EVERGRANT_QUEUE_NAMESPACE: {
     apps: everyApp,

@@ -5,6 +5,7 @@ import { ConfigurationError } from "./user-error.ts";
 
 const PREFIX = "EVERGRANT_";
 const LONGEST_VALUE_SHOWN = 16;
+const LONGEST_NAME_SHOWN = 60;
 const variables: Readonly<Record<string, KnownVariable>> = knownVariables;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -74,7 +75,7 @@ function findMisspelt(given: Record<string, string>, shape: object): Misspelt[] 
     .flatMap((name) => {
       if (name.toUpperCase().startsWith(PREFIX)) return [unknownName(name)];
       const meant = wanted.find((wish) => distance(name.toUpperCase(), wish) <= 2);
-      return meant === undefined ? [] : [{ meant, fault: `${name} is not read; did you mean ${meant}?` }];
+      return meant === undefined ? [] : [{ meant, fault: `${shownName(name)} is not read; did you mean ${meant}?` }];
     });
 }
 
@@ -83,9 +84,18 @@ function unknownName(name: string): Misspelt {
   const nearest = closest(name.toUpperCase(), candidates);
   const tolerance = Math.max(3, Math.floor((name.length - PREFIX.length) / 3));
   if (distance(name.toUpperCase(), nearest) <= tolerance) {
-    return { meant: nearest, fault: `${name} is not known; did you mean ${nearest}?` };
+    return { meant: nearest, fault: `${shownName(name)} is not known; did you mean ${nearest}?` };
   }
-  return { meant: undefined, fault: `${name} is not known; remove it, or look in docs/configuration.md for its name` };
+  return {
+    meant: undefined,
+    fault: `${shownName(name)} is not known; remove it, or look in docs/configuration.md for its name`,
+  };
+}
+
+/** A name may hold anything but `=`, line breaks too. */
+function shownName(name: string): string {
+  const printable = name.replaceAll(/[^\x21-\x7e]/g, "?");
+  return printable.length > LONGEST_NAME_SHOWN ? `${printable.slice(0, LONGEST_NAME_SHOWN)}...` : printable;
 }
 
 function exclusionFaults(given: Record<string, string>, shape: object, app: AppName, misspelt: Misspelt[]): string[] {
@@ -116,5 +126,5 @@ function shown(name: string, value: string): string {
   if (variables[name]?.secret) return "";
   return value.length > LONGEST_VALUE_SHOWN
     ? `, not a text of ${value.length} characters`
-    : `, not ${JSON.stringify(value)}`;
+    : `, not ${JSON.stringify(value).replaceAll(/[^\x20-\x7e]/g, "?")}`;
 }

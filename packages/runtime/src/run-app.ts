@@ -44,7 +44,7 @@ export async function runApp(options: {
         "ended by an unexpected error",
       );
     } else {
-      for (const line of scrubText(explained.message).split("\n")) stderr.write(`${name}: ${line}\n`);
+      for (const line of scrubText(explained.message).split("\n")) stderr.write(`${name}: ${printable(line)}\n`);
     }
     exit(explained?.exitCode ?? exitCodes.unexpected);
   };
@@ -61,4 +61,9 @@ export async function runApp(options: {
   } catch (error) {
     await fail(error);
   }
+}
+
+/** A message may repeat a user's own words; a terminal obeys control characters. */
+function printable(line: string): string {
+  return line.replaceAll(/\p{Cc}/gu, "?");
 }

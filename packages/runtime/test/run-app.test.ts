@@ -55,6 +55,15 @@ describe("a process", () => {
     expect(exit).toEqual([[1]]);
   });
 
+  it("is told in lines that steer no terminal, whatever of the user's own words they repeat", async () => {
+    const { stderr } = await run({
+      main: async () => {
+        throw new UserError("there is no \u001b[2J\u0007 here\nnor \r there");
+      },
+    });
+    expect(stderr()).toBe("evergrant: there is no ?[2J? here\nevergrant: nor ? there\n");
+  });
+
   it("ends with the code of its main", async () => {
     const { stderr, exit } = await run({ main: async () => exitCodes.partialFailure });
     expect([stderr(), exit]).toEqual(["", [[4]]]);

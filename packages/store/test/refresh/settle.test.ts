@@ -244,7 +244,7 @@ describe("while the app's breaker is not closed", () => {
 
   test.each(["open", "half_open"] as const)("(%s) no grant is ended, and the strike does not ripen", async (state) => {
     await connect("a");
-    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 2, failures: 2 });
+    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 1, failures: 2 });
     await inDoubt(state);
     expect(await settle(store, [deadly], "p")).toEqual(["held"]);
     const row = await rowOf("a");

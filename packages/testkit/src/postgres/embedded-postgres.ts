@@ -27,8 +27,12 @@ export interface RunningPostgres {
   /** Address of the maintenance database, with the superuser's name and password. */
   url: string;
   port: number;
-  /** Ends the server, its sessions with it; the data stays. Once it resolves the process is gone. */
-  stop(): Promise<void>;
+  /**
+   * Ends the server, its sessions with it; the data stays. Once it resolves the process is gone.
+   * `fast` rolls back what is under way and writes everything out; `immediate` drops everything, so that the
+   * next start has to recover from the log, as after a crash.
+   */
+  stop(mode?: "fast" | "immediate"): Promise<void>;
 }
 
 /**
@@ -93,18 +97,20 @@ async function start(options: EmbeddedPostgresOptions, port: number): Promise<Ru
   const url = `postgresql://${user}:${password}@127.0.0.1:${port}/postgres`;
   const endWithUs = () => endServer(options.dataDir);
   process.once("exit", endWithUs);
-  const stop = async () => {
+  const stop = async (mode: "fast" | "immediate" = "fast") => {
     process.off("exit", endWithUs);
+    // Before `server.stop` asks for a fast one, which then changes nothing.
+    if (mode === "immediate") endServer(options.dataDir, "SIGQUIT");
     await server.stop();
   };
   return { url, port, stop };
 }
 
 /** The last moment of this process: a server that nobody stopped is told to stop at once. */
-function endServer(dataDir: string): void {
+function endServer(dataDir: string, signal: NodeJS.Signals = "SIGINT"): void {
   try {
     const [pid = ""] = readFileSync(join(dataDir, "postmaster.pid"), "utf8").split("\n");
-    process.kill(Number(pid), "SIGINT");
+    process.kill(Number(pid), signal);
   } catch {
     // It is gone already.
   }

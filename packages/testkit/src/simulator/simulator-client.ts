@@ -64,6 +64,12 @@ export class SimulatorClient {
     return views;
   }
 
+  /** A fault as it stands now; null when it was switched off. */
+  async fault(id: string): Promise<FaultView | null> {
+    const { faults } = await this.#send<{ faults: FaultView[] }>("GET", "/control/faults");
+    return faults.find((fault) => fault.id === id) ?? null;
+  }
+
   /** Switches one fault off, or all of them; what they held goes on. */
   async clearFaults(id?: string): Promise<void> {
     await this.#send("DELETE", id === undefined ? "/control/faults" : `/control/faults/${id}`);

@@ -7,6 +7,7 @@ import { explainError } from "./explain-error.ts";
 import { FaultBoard } from "./faults/fault-board.ts";
 import { addAuditRoutes } from "./http/audit-routes.ts";
 import { addControlRoutes } from "./http/control-routes.ts";
+import { PendingCalls } from "./http/pending-calls.ts";
 import { addQuickbooksRoutes } from "./http/quickbooks-routes.ts";
 import type { SimulatorParts } from "./http/simulator-parts.ts";
 import { addStrictRoutes } from "./http/strict-routes.ts";
@@ -77,6 +78,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const parts: SimulatorParts = {
     ledger,
     faults: new FaultBoard(random),
+    pending: new PendingCalls(),
     key: createSigningKey(),
     now: options.clock ?? Date.now,
     random,

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startEmbeddedPostgres, withClient } from "../../src/postgres/index.ts";
 
@@ -26,6 +27,20 @@ describe("an embedded PostgreSQL", () => {
     );
     await after.stop();
     expect(rows).toEqual([{ one: 1, fsync: "on", sync: "on" }]);
+  });
+
+  test("comes back from an immediate stop with what was committed and nothing else", async () => {
+    const before = await startEmbeddedPostgres({ dataDir });
+    const open = new pg.Client(before.url);
+    open.on("error", () => {});
+    await open.connect();
+    await open.query("CREATE TABLE survived AS SELECT 1 AS one");
+    await open.query("BEGIN; INSERT INTO survived VALUES (2)");
+    await before.stop("immediate");
+    const after = await startEmbeddedPostgres({ dataDir, port: before.port });
+    const { rows } = await withClient(after.url, (client) => client.query("SELECT one FROM survived"));
+    await after.stop();
+    expect(rows).toEqual([{ one: 1 }]);
   });
 
   test("says why it does not start when its port is taken", async () => {

@@ -64,7 +64,7 @@ describe("a check", () => {
       grants: { [one.id]: one.refreshToken, [other.id]: one.refreshToken },
       tokens: [other.refreshToken, "unknown", one.accessToken],
     });
-    expect(checked).toEqual({
+    expect(checked).toMatchObject({
       grants: {
         [one.id]: { accepted: true, verdict: "current", grantId: one.id },
         [other.id]: { accepted: false, verdict: "other_grant", grantId: one.id },

@@ -202,3 +202,21 @@ describe("a fault", () => {
     await until(async () => (await auditOne()).rotations === 1);
   });
 });
+
+test("a fault names the grants whose new refresh token it kept from arriving, and no others", async () => {
+  const { control, mintOne, refresh } = await startProvider("strict");
+  const grants = [await mintOne(), await mintOne(), await mintOne()];
+  const effects: FaultEffect[] = [
+    { type: "drop", at: "rotated" },
+    { type: "drop", at: "received" },
+    { type: "drip", intervalMs: 0 },
+  ];
+  const withheld: (readonly string[] | undefined)[] = [];
+  for (const [index, effect] of effects.entries()) {
+    const { id } = await control.setFault({ effect });
+    await refresh(grants[index]?.refreshToken ?? "").catch(() => undefined);
+    withheld.push((await control.fault(id))?.withheld);
+    await control.clearFaults();
+  }
+  expect(withheld).toEqual([[grants[0]?.id], [], []]);
+});

@@ -50,6 +50,17 @@ describe("a hold", () => {
     await expect(control.awaitHeld("fault-99", 1, 30)).rejects.toThrow("no fault fault-99");
   });
 
+  test("that is cleared holds nobody any more, not even a request that was on its way to it", async () => {
+    const { control, mintOne, refresh } = await startProvider("strict");
+    const { refreshToken } = await mintOne();
+    await control.setFault({ effect: { type: "latency", ms: 50 } });
+    const hold = await control.hold({}, "rotated");
+    const late = refresh(refreshToken);
+    await expect.poll(async () => (await control.fault(hold))?.applied).toBe(1);
+    await control.clearFaults(hold);
+    expect((await late).status).toBe(200);
+  });
+
   test("does not outlast the simulator", async () => {
     const { control, mintOne, refresh, simulator } = await startProvider("xero");
     const { refreshToken, id } = await mintOne();
@@ -88,4 +99,39 @@ describe("overlaps", () => {
     }
     expect(await control.audit()).toMatchObject({ overlaps: 0, overlappedGrants: 0, rotations: 52 });
   });
+});
+
+test("a fault tells whose requests it struck and holds, and how many of them nobody waits for any more", async () => {
+  const { control, mintOne, tokenUrl } = await startProvider("strict");
+  const [one, other] = [await mintOne(), await mintOne()];
+  const hold = await control.hold({}, "received");
+  const gone = new AbortController();
+  const ask = (refreshToken: string, signal?: AbortSignal) =>
+    fetch(tokenUrl, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa("app:s3cret")}` },
+      body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken }),
+      ...(signal && { signal }),
+    });
+  const abandoned = expect(ask(one.refreshToken, gone.signal)).rejects.toThrow();
+  await control.awaitHeld(hold, 1);
+  const answered = ask(other.refreshToken);
+  await control.awaitHeld(hold, 2);
+  expect(await control.fault(hold)).toMatchObject({ heldGrants: [one.id, other.id], struck: [one.id, other.id] });
+  expect(await control.stats()).toMatchObject({ abandoned: 0 });
+
+  gone.abort();
+  await abandoned;
+  await expect.poll(async () => (await control.stats()).abandoned).toBe(1);
+  await control.release(hold);
+  expect((await answered).status).toBe(200);
+  expect(await control.stats()).toMatchObject({ abandoned: 0 });
+  // At a real provider too, what was received is carried out: the token is spent, and nobody has the new one.
+  const { grants } = await control.check({ grants: { [one.id]: one.refreshToken } });
+  expect(grants[one.id]).toMatchObject({
+    verdict: "spent",
+    generation: 0,
+    grant: { newestGeneration: 1, inFlight: 0 },
+  });
+  expect(await control.fault("fault-99")).toBeNull();
 });

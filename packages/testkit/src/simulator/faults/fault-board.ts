@@ -7,6 +7,10 @@ export interface Fault {
   readonly id: string;
   readonly spec: ParsedFaultSpec;
   applied: number;
+  /** Those that it struck last, in the order of their requests. */
+  readonly struck: string[];
+  /** Grants that were given a new refresh token in an answer that it kept from arriving whole. */
+  readonly withheld: string[];
   readonly hold: HoldPoint;
 }
 
@@ -17,6 +21,8 @@ export interface FaultSubject {
   clientId: string | null;
   grantId: string | null;
 }
+
+const struckKept = 100;
 
 /** The faults that are switched on. */
 export class FaultBoard {
@@ -47,6 +53,8 @@ export class FaultBoard {
       id: `fault-${this.#lastId}`,
       spec: faultSpecSchema.parse(spec),
       applied: 0,
+      struck: [],
+      withheld: [],
       hold: new HoldPoint(),
     };
     this.#faults.set(fault.id, fault);
@@ -71,6 +79,8 @@ export class FaultBoard {
       const replaces = isReplacing(fault.spec.effect);
       if ((replaces && replaced) || !this.#strikes(fault, subject)) continue;
       fault.applied += 1;
+      if (subject.grantId !== null) fault.struck.push(subject.grantId);
+      if (fault.struck.length > struckKept) fault.struck.shift();
       replaced ||= replaces;
       striking.push(fault);
     }

@@ -1,16 +1,28 @@
+interface Held {
+  readonly grantId: string | null;
+  readonly resume: () => void;
+}
+
 /** Requests that wait, in the order of their arrival, until somebody lets them go. */
 export class HoldPoint {
-  #held: Array<() => void> = [];
+  #held: Held[] = [];
   #watchers = new Set<() => void>();
+  #isClosed = false;
 
   get count(): number {
     return this.#held.length;
   }
 
-  /** Resolves when this request is released. */
-  enter(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#held.push(resolve);
+  /** The grants whose requests wait, in the order of their arrival. */
+  get grantIds(): string[] {
+    return this.#held.flatMap(({ grantId }) => grantId ?? []);
+  }
+
+  /** Resolves when this request is released: at once after `close`, which a request on its way here may have missed. */
+  enter(grantId: string | null): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resume) => {
+      this.#held.push({ grantId, resume });
       for (const watcher of this.#watchers) watcher();
     });
   }
@@ -18,7 +30,7 @@ export class HoldPoint {
   /** Lets the first `count` requests go, or all of them; returns how many went. */
   release(count = this.#held.length): number {
     const released = this.#held.splice(0, count);
-    for (const resume of released) resume();
+    for (const { resume } of released) resume();
     return released.length;
   }
 
@@ -41,6 +53,7 @@ export class HoldPoint {
 
   /** Lets everything go and ends every wait. */
   close(): void {
+    this.#isClosed = true;
     this.release();
     for (const watcher of this.#watchers) watcher();
   }

@@ -24,6 +24,12 @@ export interface FaultView {
   spec: FaultSpec;
   applied: number;
   held: number;
+  /** The grants whose requests are held now, in the order of their arrival. */
+  heldGrants: string[];
+  /** The grants that it struck last, 100 at most. */
+  struck: string[];
+  /** The grants that were given a new refresh token in an answer that it kept from arriving whole. */
+  withheld: string[];
 }
 
 export interface Stats {
@@ -31,6 +37,8 @@ export interface Stats {
   now: number;
   seed: number;
   inFlight: number;
+  /** Requests whose client is gone and whose token has not been looked at yet: each may still spend it. */
+  abandoned: number;
   kinds: Record<ProviderKind, Counters>;
   clients: Record<string, Counters>;
   faults: FaultView[];
@@ -88,11 +96,12 @@ function addFaultRoutes(app: FastifyInstance, { faults }: SimulatorParts): void 
   });
 }
 
-function stats({ ledger, faults, now, seed }: SimulatorParts): Stats {
+function stats({ ledger, faults, pending, now, seed }: SimulatorParts): Stats {
   return {
     now: now(),
     seed,
     inFlight: ledger.grants.reduce((sum, grant) => sum + grant.inFlight, 0),
+    abandoned: pending.abandoned,
     kinds: ledger.counters,
     clients: Object.fromEntries([...ledger.clients].map(([id, client]) => [id, client.counters])),
     faults: faults.list().map(viewFault),
@@ -100,7 +109,8 @@ function stats({ ledger, faults, now, seed }: SimulatorParts): Stats {
 }
 
 function viewFault(fault: Fault): FaultView {
-  return { id: fault.id, spec: fault.spec, applied: fault.applied, held: fault.hold.count };
+  const { id, spec, applied, struck, withheld, hold } = fault;
+  return { id, spec, applied, held: hold.count, heldGrants: hold.grantIds, struck, withheld };
 }
 
 function viewRevoked({ id, customer, clientId, revokedAt }: Grant): RevokedGrant {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Fault } from "../faults/fault-board.ts";
@@ -28,29 +29,37 @@ export async function serveWithFaults(
   const effects = striking.map((fault) => fault.spec.effect);
   const replacing = effects.find(isReplacing);
   try {
-    await waitLatency(effects, parts.random, parts.closing);
+    await waitLatency(effects, parts.random, parts.closing, once(res, "close"));
   } catch {
     // Closing: the connection is about to be cut.
     return;
   }
-  await passHolds(striking, "received");
+  await passHolds(striking, call, "received");
   if (parts.closing.aborted) return;
+  parts.pending.carriedOut(call);
   if (replacing && strikesBeforeUse(replacing)) {
     countTokenCall(parts.ledger, call, "fault");
     return sendFaultyReply(res, replacing, headers, null, parts.closing);
   }
   const reply = editReply(answerTokenCall(parts.ledger, parts.key, call, parts.now()), effects);
-  await passHolds(striking, "rotated");
+  await passHolds(striking, call, "rotated");
   if (!replacing) return sendReply(parts, call, res, reply);
+  if (reply.outcome === "rotated" && replacing.type !== "drip") noteWithheld(striking, replacing, call);
   countTokenCall(parts.ledger, call, "fault");
   return sendFaultyReply(res, replacing, headers, reply, parts.closing);
 }
 
-/** Waits the sum of all latencies. Rejects when `closing` aborts. */
+function noteWithheld(striking: readonly Fault[], effect: FaultEffect, call: TokenCall): void {
+  const fault = striking.find(({ spec }) => spec.effect === effect);
+  if (call.grant) fault?.withheld.push(call.grant.id);
+}
+
+/** Waits the sum of all latencies, or until the client is gone, if `gone` tells. Rejects when `closing` aborts. */
 export async function waitLatency(
   effects: readonly FaultEffect[],
   random: Random,
   closing: AbortSignal,
+  gone?: Promise<unknown>,
 ): Promise<void> {
   let totalMs = 0;
   for (const effect of effects) {
@@ -58,11 +67,13 @@ export async function waitLatency(
     const [fromMs, toMs] = typeof effect.ms === "number" ? [effect.ms, effect.ms] : effect.ms;
     totalMs += fromMs + random() * (toMs - fromMs);
   }
-  if (totalMs > 0) await delay(totalMs, undefined, { signal: closing });
+  if (totalMs === 0) return;
+  const waited = delay(totalMs, undefined, { signal: closing });
+  await (gone === undefined ? waited : Promise.race([waited, gone]));
 }
 
-async function passHolds(striking: readonly Fault[], at: "received" | "rotated"): Promise<void> {
+async function passHolds(striking: readonly Fault[], call: TokenCall, at: "received" | "rotated"): Promise<void> {
   for (const { spec, hold } of striking) {
-    if (spec.effect.type === "hold" && spec.effect.at === at) await hold.enter();
+    if (spec.effect.type === "hold" && spec.effect.at === at) await hold.enter(call.grant?.id ?? null);
   }
 }

@@ -37,7 +37,7 @@ function answer(
   res: ServerResponse,
   body: string,
 ): void {
-  const { ledger, faults, key, now } = parts;
+  const { ledger, faults, pending, key, now } = parts;
   const { headers } = req;
   const hardExpiry = headers["x-include-refresh-token-hard-expires-in"];
   const call = openTokenCall(
@@ -52,8 +52,12 @@ function answer(
     },
     now(),
   );
-  res.on("close", () => closeTokenCall(call));
+  res.on("close", () => {
+    closeTokenCall(call);
+    pending.clientGone(call);
+  });
   if (!faults.isClear) {
+    pending.received(call);
     void serveWithFaults(parts, call, res, replyHeaders(kind));
     return;
   }

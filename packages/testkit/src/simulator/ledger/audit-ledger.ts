@@ -66,6 +66,9 @@ export interface TokenCheck {
   accepted: boolean;
   verdict: Verdict | "unknown" | "other_grant";
   grantId: string | null;
+  /** Which of its grant's refresh tokens it is, counted from 0. Times are Unix milliseconds. */
+  generation?: number;
+  grant?: { newestGeneration: number; newestIssuedAt: number; inFlight: number; endedBy: Ending | null };
 }
 
 /** Sums up what every grant went through, or those of one client. Changes nothing. */
@@ -113,7 +116,23 @@ export function checkToken(ledger: Ledger, value: string, now: number, grantId?:
     return { accepted: false, verdict: "other_grant", grantId: grant.id };
   }
   const verdict = judgeToken(grant, token, ledger.rules[grant.kind], now);
-  return { accepted: isAccepted(verdict), verdict, grantId: grant.id };
+  return {
+    accepted: isAccepted(verdict),
+    verdict,
+    grantId: grant.id,
+    generation: token.generation,
+    grant: summarize(ledger, grant, now),
+  };
+}
+
+function summarize(ledger: Ledger, grant: Grant, now: number): NonNullable<TokenCheck["grant"]> {
+  const newestGeneration = grant.nextGeneration - 1;
+  return {
+    newestGeneration,
+    newestIssuedAt: grant.tokens.get(newestGeneration)?.issuedAt ?? grant.mintedAt,
+    inFlight: grant.inFlight,
+    endedBy: ledger.lifeOf(grant, now).endedBy,
+  };
 }
 
 function emptyAudit(now: number, grants: number, answers: Counters): Audit {

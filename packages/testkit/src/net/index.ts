@@ -1,0 +1,1 @@
+export { type Passage, startTcpProxy, type TcpProxy, type Watcher } from "./tcp-proxy.ts";
