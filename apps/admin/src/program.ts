@@ -62,7 +62,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<ExitC
 function inOneLine(message: string): string {
   return message
     .replace(/^error: /, "")
-    .replace(/(unknown option '--?[\w-]+)=[^]*'/, "$1'")
+    .replace(/(unknown option '--?[\w-]+)=.*'/s, "$1'")
     .replaceAll("\n", " ");
 }
 

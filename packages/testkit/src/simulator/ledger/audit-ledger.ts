@@ -31,6 +31,8 @@ export interface GrantAudit {
   rejected: number;
   invalidClient: number;
   lastPresentedAt: number | null;
+  /** When two of its requests last overlapped, or a spent token was last presented outside its grace window. */
+  lastMisusedAt: number | null;
 }
 
 export interface RevokedGrant {
@@ -104,6 +106,7 @@ function auditGrant(ledger: Ledger, grant: Grant, now: number): GrantAudit {
     rejected: grant.rejected,
     invalidClient: grant.invalidClient,
     lastPresentedAt: grant.lastPresentedAt,
+    lastMisusedAt: grant.lastMisusedAt,
   };
 }
 

@@ -49,6 +49,8 @@ export interface Grant {
   rejected: number;
   invalidClient: number;
   lastPresentedAt: number | null;
+  /** When two of its requests last overlapped, or a spent token was last presented outside its grace window. */
+  lastMisusedAt: number | null;
 }
 
 export type NewGrant = Pick<
@@ -83,6 +85,7 @@ export function createGrant(fields: NewGrant): Grant {
     rejected: 0,
     invalidClient: 0,
     lastPresentedAt: null,
+    lastMisusedAt: null,
   };
   addToken(grant, grant.nextGeneration, fields.mintedAt);
   return grant;

@@ -23,7 +23,10 @@ export function presentToken(grant: Grant, token: RefreshToken, rules: ProviderR
   const { now } = moment;
   if (token.spentAt !== null) {
     if (insideGrace(token, rules, now)) grant.spentInsideGrace += 1;
-    else grant.spentOutsideGrace += 1;
+    else {
+      grant.spentOutsideGrace += 1;
+      grant.lastMisusedAt = now;
+    }
   }
   const verdict = judgeToken(grant, token, rules, now);
   if (!isAccepted(verdict)) {

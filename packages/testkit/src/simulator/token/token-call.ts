@@ -49,7 +49,10 @@ export function openTokenCall(ledger: Ledger, request: TokenRequest, now: number
     known.grant.inFlight += 1;
     known.grant.requests += 1;
     known.grant.lastPresentedAt = now;
-    if (overlapped) known.grant.overlaps += 1;
+    if (overlapped) {
+      known.grant.overlaps += 1;
+      known.grant.lastMisusedAt = now;
+    }
   }
   return { request, form, credentials, client, grant: known?.grant ?? null, token: known?.token ?? null, overlapped };
 }

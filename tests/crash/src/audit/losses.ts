@@ -1,0 +1,119 @@
+/** What took the only copy of a grant's next token out of everybody's reach. */
+export type ExposureCause =
+  /** The request that a kill was aimed at. */
+  | "placed"
+  /** In the hands of the same worker when it was killed. */
+  | "collateral"
+  /** The provider rotated and never delivered the answer. */
+  | "answer withheld"
+  /** In the hands of a worker that slept past its lease, while another presented the token that was spent. */
+  | "asleep";
+
+export interface Touched {
+  readonly grantId: string;
+  readonly connectionId: string;
+  /** Number and kind of the fault. */
+  readonly fault: number;
+  readonly kind: string;
+}
+
+export interface Exposure extends Touched {
+  readonly cause: ExposureCause;
+}
+
+export interface Loss {
+  readonly grantId: string;
+  readonly connectionId: string;
+  /** When it must have happened, epoch ms: its newest token was issued then, or we ended it then. */
+  readonly at: number;
+}
+
+/**
+ * The account of what was lost, kept during a campaign and judged at its end. Each grant counts once.
+ *
+ * A grant is exposed when no durable place of ours can hold its newest token, by what was seen from outside at
+ * the moment of the fault: nobody could have saved it. It is lost when none of the tokens that we hold is
+ * accepted any more. The promise is that these two are the same.
+ */
+export interface Losses {
+  expose(exposure: Exposure): void;
+  /** An operator put an older token in the place of this grant's newest. */
+  setBack(touched: Touched): void;
+  /**
+   * In the hands of a sleeping worker: others may present the token that is spent, and may even end the grant.
+   * That explains what they did, and no loss: the sleeper brings the living token home.
+   */
+  risk(touched: Touched): void;
+  lose(loss: Loss): void;
+  /** Ended by us, although a token that we hold was accepted. */
+  endFalsely(loss: Loss): void;
+  /** Something could not be seen in time: if the sets do not agree in the end, this may be why. */
+  doubt(what: string): void;
+  /** Whether anything that was done explains that its spent token was presented, or that it was ended for a while. */
+  hasExplained(grantId: string): boolean;
+  readonly exposedCount: number;
+  judge(): JudgedLosses;
+}
+
+export interface JudgedLosses {
+  /** Lost, and nothing that was done to them explains it. */
+  readonly lostByUs: readonly Loss[];
+  /** Lost, and exposed. */
+  readonly lostUnavoidably: readonly Exposure[];
+  /** Lost after an operator had put back an old token, and not exposed. */
+  readonly lostToOperator: readonly Touched[];
+  /** Exposed and not lost: the account of the campaign is wrong. */
+  readonly exposedButAlive: readonly Exposure[];
+  readonly falselyEnded: readonly Loss[];
+  readonly doubts: readonly string[];
+}
+
+export function createLosses(): Losses {
+  const exposed = new Map<string, Exposure>();
+  const setBack = new Map<string, Touched>();
+  const risked = new Map<string, Touched>();
+  const lost = new Map<string, Loss>();
+  const falselyEnded = new Map<string, Loss>();
+  const doubts: string[] = [];
+  return {
+    expose: (exposure) => addFirst(exposed, exposure),
+    setBack: (touched) => addFirst(setBack, touched),
+    risk: (touched) => addFirst(risked, touched),
+    lose: (loss) => addFirst(lost, loss),
+    endFalsely: (loss) => addFirst(falselyEnded, loss),
+    doubt: (what) => void doubts.push(what),
+    get exposedCount() {
+      return exposed.size;
+    },
+    hasExplained: (grantId) => exposed.has(grantId) || setBack.has(grantId) || risked.has(grantId),
+    judge: () => ({
+      ...judgeLosses({ exposed, setBack, lost }),
+      falselyEnded: [...falselyEnded.values()].filter(({ grantId }) => !lost.has(grantId)),
+      doubts,
+    }),
+  };
+}
+
+/** Pure: three sets of grants, each by its id. */
+export function judgeLosses({
+  exposed,
+  setBack,
+  lost,
+}: {
+  readonly exposed: ReadonlyMap<string, Exposure>;
+  readonly setBack: ReadonlyMap<string, Touched>;
+  readonly lost: ReadonlyMap<string, Loss>;
+}): Omit<JudgedLosses, "falselyEnded" | "doubts"> {
+  const found = [...lost.values()];
+  return {
+    lostByUs: found.filter(({ grantId }) => !exposed.has(grantId) && !setBack.has(grantId)),
+    lostUnavoidably: [...exposed.values()].filter(({ grantId }) => lost.has(grantId)),
+    lostToOperator: [...setBack.values()].filter(({ grantId }) => lost.has(grantId) && !exposed.has(grantId)),
+    exposedButAlive: [...exposed.values()].filter(({ grantId }) => !lost.has(grantId)),
+  };
+}
+
+/** The first explanation stands: what befalls a grant that is lost already explains nothing. */
+function addFirst<Entry extends { readonly grantId: string }>(entries: Map<string, Entry>, entry: Entry): void {
+  if (!entries.has(entry.grantId)) entries.set(entry.grantId, entry);
+}

@@ -1,0 +1,90 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type FaultRun, type Injected, NotPlaced } from "../faults/fault.ts";
+import type { World } from "../world/world.ts";
+import { chooseNext } from "./conflicts.ts";
+import type { Planned } from "./draw-plan.ts";
+
+const lookEveryMs = 20;
+const tryAgainAfterMs = 150;
+/** A moment that does not come in this time never will. */
+const placedWithinMs = 180_000;
+
+/** Told as faults come and go. */
+export interface FaultListener {
+  begins(planned: Planned): void;
+  began(planned: Planned): void;
+  healed(planned: Planned): void;
+  note(planned: Planned, details: object): void;
+}
+
+/**
+ * Injects the faults of a plan, one at a time, each as soon as it gets on with those that are still under way.
+ * One whose moment does not come is tried again later, with the dice that it has left.
+ *
+ * @throws Error when a fault cannot be placed at all, or the harness itself fails; what is under way is healed first
+ */
+export async function runFaults(world: World, plan: readonly Planned[], listener: FaultListener): Promise<void> {
+  const waiting = plan.map((planned) => ({
+    planned,
+    fault: planned.fault,
+    blockedSince: null as number | null,
+    notBefore: 0,
+    firstTriedAt: null as number | null,
+    lastReason: "",
+  }));
+  const underWay = new Map<Planned, Promise<void>>();
+  const failures: unknown[] = [];
+
+  while (waiting.length > 0 && failures.length === 0) {
+    const now = Date.now();
+    const claims = [...underWay.keys()].map(({ fault }) => fault);
+    const index = chooseNext(waiting, claims, now);
+    const [head] = waiting;
+    if (index !== 0 && head !== undefined) head.blockedSince ??= now;
+    const [next] = index === -1 ? [] : waiting.splice(index, 1);
+    if (next === undefined) {
+      await delay(lookEveryMs);
+      continue;
+    }
+    const { planned } = next;
+    listener.begins(planned);
+    try {
+      const injected = await planned.fault.inject(world, runOf(planned, listener));
+      listener.began(planned);
+      const healing = healLater(world, planned, injected)
+        .then(() => listener.healed(planned))
+        .catch((error: unknown) => void failures.push(named(planned, error)))
+        .finally(() => underWay.delete(planned));
+      underWay.set(planned, healing);
+      if (injected.lastsMs === undefined) await healing;
+    } catch (error) {
+      const hasTime = Date.now() - (next.firstTriedAt ?? Date.now()) < placedWithinMs;
+      if (!(error instanceof NotPlaced) || !hasTime) failures.push(named(planned, error));
+      else {
+        if (error.message !== next.lastReason) listener.note(planned, { notPlaced: error.message });
+        next.lastReason = error.message;
+        next.firstTriedAt ??= now;
+        next.notBefore = Date.now() + tryAgainAfterMs;
+        waiting.unshift(next);
+      }
+    }
+  }
+  await Promise.all(underWay.values());
+  if (failures.length > 0) throw failures[0];
+}
+
+function runOf({ number, fault, lengthMs, random }: Planned, listener: FaultListener): FaultRun {
+  const planned = { number, fault, lengthMs, random };
+  return { number, kind: fault.kind, random, lengthMs, note: (details) => listener.note(planned, details) };
+}
+
+async function healLater(world: World, { fault }: Planned, { lastsMs = 0, heal, felt }: Injected): Promise<void> {
+  await delay(lastsMs);
+  await heal?.();
+  if (felt !== null) await world.recovery.begin(fault.kind, felt);
+}
+
+function named({ number, fault }: Planned, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`Fault ${number} (${fault.kind}) could not be carried through: ${why}`, { cause });
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import type { AppUnderTest } from "../world/apps.ts";
+import { isBreakerOpen } from "../world/caretaker.ts";
+import { runOrThrow } from "../world/population.ts";
+import { pick, type World } from "../world/world.ts";
+import type { FaultKind, FaultRun, Injected, Part } from "./fault.ts";
+import { becomes } from "./worker-at-work.ts";
+
+const breakerWithinMs = 10_000;
+
+const needs: readonly Part[] = ["postgres", "redis", "provider", "workers", "tokens"];
+
+/** Mistakes of the people who run it, rolled out and taken back. No customer may pay for them. */
+export const mistakes: readonly FaultKind[] = [
+  {
+    kind: "wrong client secret rolled out and back",
+    weight: 8,
+    needs,
+    disturbs: ["settings"],
+    lengths: { short: 3_000 },
+    async inject(world, run) {
+      const app = pick(world.apps, run.random);
+      await setSecret(world, app, randomBytes(16).toString("hex"));
+      return underWatch(world, run, app, () => setSecret(world, app, world.secrets.get(app.id) ?? ""));
+    },
+  },
+  {
+    kind: "credentials of the other environment rolled out and back",
+    weight: 5,
+    needs,
+    disturbs: ["settings"],
+    lengths: { short: 3_000 },
+    async inject(world, run) {
+      const app = pick(world.apps, run.random);
+      const other = { clientId: `${app.id}-sandbox`, secret: randomBytes(16).toString("hex") };
+      const { provider, secrets } = world;
+      await provider.register({ id: other.clientId, kind: app.kind, secrets: [other.secret], environment: "sandbox" });
+      await replaceCredentials(world, app, other);
+      const own = { clientId: app.id, secret: secrets.get(app.id) ?? "" };
+      return underWatch(world, run, app, () => replaceCredentials(world, app, own));
+    },
+  },
+];
+
+/** Goes on from when the app's breaker has opened, and is over when it has closed again by itself. */
+async function underWatch(
+  world: World,
+  run: FaultRun,
+  app: AppUnderTest,
+  takeBack: () => Promise<void>,
+): Promise<Injected> {
+  const resume = world.caretaker.pause();
+  const startedAt = Date.now();
+  const hasOpened = await becomes(() => isBreakerOpen(world.postgres, app.id), breakerWithinMs);
+  run.note({ app: app.id, breakerOpenedAfterMs: hasOpened ? Date.now() - startedAt : null });
+  return {
+    lastsMs: run.lengthMs,
+    async heal() {
+      await takeBack();
+      const backAt = Date.now();
+      const hasClosed = await becomes(async () => !(await isBreakerOpen(world.postgres, app.id)), breakerWithinMs);
+      run.note({ app: app.id, breakerClosedAfterMs: hasClosed ? Date.now() - backAt : null });
+      resume();
+    },
+  };
+}
+
+/** By the operator's command, who is so sure of it that the old one goes at once. */
+function setSecret({ operator }: World, app: AppUnderTest, secret: string): Promise<void> {
+  return runOrThrow(operator, ["app", "set-secret", app.id, "--retire-old"], `${secret}\n`);
+}
+
+/** No command changes a client id: this is a row taken over from the other environment. */
+async function replaceCredentials(
+  { postgres, vault }: World,
+  app: AppUnderTest,
+  { clientId, secret }: { readonly clientId: string; readonly secret: string },
+): Promise<void> {
+  const ciphertext = Buffer.from(vault.sealClientSecret({ appId: app.id }, secret));
+  await postgres.session(async (query) => {
+    await query("BEGIN");
+    await query("UPDATE oauth_app SET client_id = $2 WHERE id = $1", [app.id, clientId]);
+    await query("DELETE FROM client_secret WHERE app_id = $1", [app.id]);
+    await query("INSERT INTO client_secret (app_id, ciphertext) VALUES ($1, $2)", [app.id, ciphertext]);
+    await query("COMMIT");
+  });
+}

@@ -1,0 +1,99 @@
+import type { AppUnderTest } from "../world/apps.ts";
+import { columns, newer, older } from "../world/backups.ts";
+import { acceptBreaker, isBreakerOpen } from "../world/caretaker.ts";
+import type { World } from "../world/world.ts";
+import { type FaultKind, type FaultRun, NotPlaced } from "./fault.ts";
+import { becomes } from "./worker-at-work.ts";
+
+const breakerWithinMs = 12_000;
+const closedWithinMs = 4_000;
+
+/**
+ * Somebody restores the table of tokens from a backup, under load, and then the newer one again.
+ *
+ * Restoring is the operator's act, and so is what it costs: at a provider that ends a grant when a spent token
+ * is presented, the first few are dead before anybody can know. These are listed apart, as lost to the
+ * operator. What has to hold is the breaker: the wave of refusals opens it, nobody's grant is ended by us
+ * meanwhile, and once the newer table is back every grant lives that its provider has not ended.
+ */
+export const restoredTable: FaultKind = {
+  kind: "token table restored from a backup, then restored forward",
+  weight: 4,
+  needs: ["postgres", "redis", "provider", "workers", "answers"],
+  disturbs: ["settings", "tokens"],
+  async inject(world, run) {
+    const resume = world.caretaker.pause();
+    await world.caretaker.pass();
+    if (!(await hasBackup(world))) {
+      resume();
+      throw new NotPlaced("there is no backup yet");
+    }
+    const startedAt = Date.now();
+    await restore(world, run);
+    const risky = world.apps.filter((app) => !app.hasGrace);
+    const areOpen = () => allOf(risky, (app) => isBreakerOpen(world.postgres, app.id));
+    const haveOpened = await becomes(areOpen, breakerWithinMs);
+    run.note({ breakersOpenedAfterMs: haveOpened ? Date.now() - startedAt : null });
+    return {
+      lastsMs: 2_000,
+      async heal() {
+        await restoreForward(world);
+        // Where the newer tokens are good, a probe closes it; where grants have died, only the operator knows why.
+        const haveClosed = () => allOf(risky, async (app) => !(await isBreakerOpen(world.postgres, app.id)));
+        await becomes(haveClosed, closedWithinMs);
+        for (const app of risky) await acceptBreaker(world, app.id);
+        resume();
+      },
+    };
+  },
+};
+
+async function allOf(apps: readonly AppUnderTest[], holds: (app: AppUnderTest) => Promise<boolean>): Promise<boolean> {
+  return (await Promise.all(apps.map(holds))).every(Boolean);
+}
+
+async function hasBackup({ postgres }: World): Promise<boolean> {
+  const [row] = await postgres.query<{ name: string | null }>("SELECT to_regclass($1)::text AS name", [older]);
+  return row?.name !== null;
+}
+
+/**
+ * The newest state is kept aside in the same transaction, so that nothing falls between the two. A connection
+ * that has been given another grant since keeps that: its old one means nothing any more.
+ */
+async function restore({ apps, postgres, population, losses }: World, run: FaultRun): Promise<void> {
+  const risky = apps.filter((app) => !app.hasGrace).map((app) => app.id);
+  let setBack: { readonly connectionId: string; readonly isRisky: boolean }[] = [];
+  await postgres.session(async (query) => {
+    await query("BEGIN");
+    await query("LOCK TABLE token_set IN SHARE ROW EXCLUSIVE MODE");
+    await query(`DROP TABLE IF EXISTS ${newer}`);
+    await query(`CREATE TABLE ${newer} AS SELECT * FROM token_set`);
+    setBack = await query(
+      `UPDATE token_set t SET ${assign("o")} FROM ${older} o JOIN connection c ON c.id = o.connection_id
+         JOIN ${newer} n ON n.connection_id = o.connection_id
+       WHERE o.connection_id = t.connection_id AND c.state_changed_at < o.backed_up_at
+       RETURNING c.id AS "connectionId", c.app_id = ANY($1) AND n.fingerprint <> o.fingerprint AS "isRisky"`,
+      [risky],
+    );
+    await query("COMMIT");
+  });
+  const lasting = setBack.filter(({ isRisky }) => isRisky);
+  for (const { connectionId } of lasting) {
+    const grantId = population.grantsOf(connectionId).at(-1)?.grantId ?? "";
+    losses.setBack({ grantId, connectionId, fault: run.number, kind: run.kind });
+  }
+  run.note({ setBack: lasting.length });
+}
+
+/** Only rows that still hold what was put back: the others have been refreshed since, and hold something newer. */
+async function restoreForward({ postgres }: World): Promise<void> {
+  await postgres.query(
+    `UPDATE token_set t SET ${assign("n")} FROM ${newer} n JOIN ${older} o USING (connection_id)
+     WHERE n.connection_id = t.connection_id AND t.fingerprint = o.fingerprint AND t.generation = o.generation`,
+  );
+}
+
+function assign(alias: string): string {
+  return columns.map((column) => `${column} = ${alias}.${column}`).join(", ");
+}

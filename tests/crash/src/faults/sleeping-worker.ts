@@ -1,0 +1,123 @@
+import { findExposed, type InHand } from "../audit/find-exposed.ts";
+import type { Slot } from "../world/slot.ts";
+import { pickApp, type World } from "../world/world.ts";
+import { type FaultKind, type FaultRun, type Injected, NotPlaced } from "./fault.ts";
+import { becomes, findWorkerOf, requireAwake } from "./worker-at-work.ts";
+
+const placedWithinMs = 6_000;
+const calmWithinMs = 1_500;
+const settledWithinMs = 60_000;
+
+/**
+ * A worker is stopped with answers on the way to it, past its lease and its job's lock, and wakes with them in
+ * hand. Longer than the 15 s that a request may wait for its connection: what was not sent before is not sent
+ * after.
+ *
+ * Meanwhile another worker finds the lease dead and presents the token that is spent, since nothing tells a
+ * sleeper from a dead one. Where there is grace that saves the grant. Where reuse ends it, it is exposed: lost
+ * to the sleep, and only then. Where it is merely refused, the sleeper brings the living token home, and
+ * nothing is lost.
+ */
+export const sleepingWorker: FaultKind = {
+  kind: "worker stopped past its lease and job lock, then woken",
+  weight: 20,
+  needs: ["workers", "tokens", "answers"],
+  lengths: { short: 17_000, long: { ms: 180_000, times: 2 } },
+  async inject(world, run) {
+    const { postgres, provider } = world;
+    requireAwake(world);
+    if (!postgres.isUp) throw new NotPlaced("PostgreSQL is away");
+    const worker = await freezeAtWork(world, run);
+    const { exposed: inHand, inHand: claimed, isCertain } = await lookAtSleeper(world, worker);
+    if (!isCertain) world.losses.doubt(`what ${worker.name} held at fault ${run.number} was looked at late`);
+    run.note({ asleep: worker.name, claimed, inHand });
+    for (const touched of inHand) world.losses.risk({ ...touched, fault: run.number, kind: run.kind });
+    const unspare = world.caretaker.spare(inHand.map(({ connectionId }) => connectionId));
+    return {
+      lastsMs: run.lengthMs,
+      felt: claimed,
+      async heal() {
+        worker.process?.thaw();
+        worker.state = "up";
+        await hasSettled(world, worker, claimed, inHand);
+        await exposeReused(world, run, inHand);
+        unspare();
+      },
+    } satisfies Injected;
+
+    async function freezeAtWork(world: World, run: FaultRun): Promise<Slot> {
+      const app = pickApp(world.apps, run.random);
+      const hold = await provider.hold({ clientId: app.id, times: 1 + Math.floor(run.random() * 3) }, "rotated");
+      try {
+        await provider
+          .awaitHeld(hold, 1, placedWithinMs)
+          .catch(() => Promise.reject(new NotPlaced("nothing was held")));
+        const fault = await provider.fault(hold);
+        const { worker } = await findWorkerOf(world, { struck: fault?.heldGrants ?? [] });
+        worker.process?.freeze();
+        worker.state = "asleep";
+        return worker;
+      } finally {
+        await provider.clearFaults(hold);
+      }
+    }
+  },
+};
+
+/** What it holds, once its statements have ended and the answers to its requests wait in its sockets. */
+async function lookAtSleeper(world: World, worker: Slot) {
+  const isCalm = async () => {
+    const [row] = await world.postgres.query<{ busy: number }>(
+      "SELECT count(*)::int AS busy FROM pg_stat_activity WHERE client_port = ANY($1) AND state = 'active'",
+      [worker.postgres.serverSidePorts()],
+    );
+    return row?.busy === 0 && (await answersAreOut(world, worker));
+  };
+  if (!(await becomes(isCalm, calmWithinMs, 20))) {
+    world.losses.doubt(`${worker.name} was not calm after it was stopped`);
+  }
+  return findExposed(world, worker.holder);
+}
+
+async function answersAreOut(world: World, worker: Slot): Promise<boolean> {
+  const claims = await world.postgres.query<{ id: string }>(
+    "SELECT connection_id AS id FROM refresh_intent WHERE holder = $1",
+    [worker.holder],
+  );
+  const held = await world.holdings.read(claims.map(({ id }) => id));
+  return held.every(({ grant }) => grant === undefined || grant.inFlight === 0);
+}
+
+/**
+ * What it held is settled: by it, or by another. Where it alone had the living token, that has to be in a
+ * durable place of ours now.
+ */
+async function hasSettled(world: World, worker: Slot, claimed: readonly string[], inHand: readonly InHand[]) {
+  const isSettled = async () => {
+    if (!world.postgres.isUp) return false;
+    const rows = await world.postgres.query(
+      "SELECT 1 FROM refresh_intent WHERE connection_id = ANY($1) AND holder = $2",
+      [claimed, worker.holder],
+    );
+    const held = await world.holdings.read(inHand.map(({ connectionId }) => connectionId));
+    const isHome = ({ grantId }: InHand) =>
+      held.some((token) => token.grantId === grantId && (token.accepted || token.grant?.endedBy !== null));
+    return rows.length === 0 && inHand.every(isHome);
+  };
+  const hasSettled = await becomes(() => isSettled().catch(() => false), settledWithinMs);
+  if (!hasSettled) world.losses.doubt(`${worker.name} had not settled everything ${settledWithinMs} ms after it woke`);
+}
+
+/** Of the grants in the sleeper's hands those are lost whose spent token was presented by another. */
+async function exposeReused(world: World, run: FaultRun, inHand: readonly InHand[]): Promise<void> {
+  if (inHand.length === 0) return;
+  await becomes(async () => world.postgres.isUp, 300_000);
+  const held = await world.holdings.read(inHand.map(({ connectionId }) => connectionId));
+  const reused = inHand.filter(({ grantId }) =>
+    held.some((token) => token.grantId === grantId && token.grant?.endedBy === "reuse"),
+  );
+  for (const touched of reused) {
+    world.losses.expose({ ...touched, fault: run.number, kind: run.kind, cause: "asleep" });
+  }
+  run.note({ reused });
+}

@@ -1,0 +1,225 @@
+import type { Invariant, TestName } from "../invariant.ts";
+import { escrowGuards } from "./escrow-guards.ts";
+
+const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle.test.ts", name });
+const untilWritten = (name: string): TestName => ({ file: "apps/worker/test/settle-until-written.test.ts", name });
+
+export const durableTokens: Invariant = {
+  number: 2,
+  promise: "A token set received is durable before it is used or forgotten; only a later generation replaces it",
+  why:
+    "Once a provider has rotated a token, its answer is the only copy of the next one. So it is read whatever is wrong with " +
+    "the answer around it, written until the database has taken it, put into the escrow as soon as that fails once, and kept " +
+    "as a candidate when it comes too late to be the current one.",
+  guards: [
+    {
+      does: "A new refresh token is taken out of an answer whatever else is wrong with it",
+      file: "packages/core/src/judge.ts",
+      test: {
+        file: "packages/core/test/judge/judge.property.test.ts",
+        name: "a new refresh token in a readable 2xx is never lost",
+      },
+      mutants: [
+        {
+          name: "no-access-token-no-success",
+          find: "if (accessToken !== null || isNew) {",
+          replace: "if (accessToken !== null) {",
+          means: "an answer without an access token loses its refresh token",
+        },
+        {
+          name: "errors-beat-tokens",
+          find: "if (succeeded && fields !== null && (accessToken ?? refreshToken) !== null) {",
+          replace:
+            "if (succeeded && said.error === null && fields !== null && (accessToken ?? refreshToken) !== null) {",
+          means: "an error beside the tokens throws them away",
+        },
+      ],
+    },
+    {
+      does: "An answer that has arrived whole is read, whatever came of its connection",
+      file: "packages/providers/src/exchange.ts",
+      test: {
+        file: "packages/providers/test/whole-answers.test.ts",
+        name: "a token set that has arrived whole is kept",
+      },
+      mutants: [
+        {
+          name: "broken-connections-lose-answers",
+          find: 'const body = isBounded ? readBody(Buffer.concat(this.#chunks), this.#head.headers["content-encoding"]).body : null;',
+          replace: "const body = isBounded && false ? readBody(Buffer.concat(this.#chunks), undefined).body : null;",
+          means: "a connection that is cut after the last byte costs the token",
+        },
+      ],
+    },
+    {
+      does: "An answer that came while the process slept is read before the time for it is found to be over",
+      file: "packages/providers/src/awake-timeout.ts",
+      test: {
+        file: "packages/providers/test/asleep.test.ts",
+        name: "an answer that came while the process was asleep",
+      },
+      mutants: [
+        {
+          name: "sleep-counts-as-silence",
+          find: "const lookMs = Math.min(LONGEST_LOOK_MS, Math.ceil(timeoutMs / LOOKS_PER_TIMEOUT));",
+          replace: "const lookMs = timeoutMs;",
+          build: ["packages/providers"],
+          means: "a machine that stood still gives the answer up when it wakes",
+        },
+      ],
+    },
+    {
+      does: "A settle is tried until the database has taken it",
+      file: "apps/worker/src/settle-until-written.ts",
+      test: untilWritten("are written again until"),
+      mutants: [
+        {
+          name: "settle-gives-up",
+          find: "      parts.onWaiting(error, settlements.length);\n      await delay(waitMs);",
+          replace:
+            "      parts.onWaiting(error, settlements.length);\n      return settlements.map(() => asError(error));",
+          means: "the first failure forgets the token set",
+        },
+      ],
+    },
+    {
+      does: "Only what the database says about the row itself ends the trying",
+      file: "packages/store/src/client-errors.ts",
+      test: {
+        file: "packages/store/test/client/refusals.test.ts",
+        name: "what somebody mends is no refusal",
+      },
+      mutants: [
+        {
+          name: "unknown-errors-are-refusals",
+          find: 'return /^(22|23|54)/.test(readFacts(error).state ?? "");',
+          replace: "return !isTransient(error);",
+          means: "a changed password or a migration under way costs tokens",
+        },
+      ],
+    },
+    {
+      does: "A poisoned row fails alone, and one that somebody holds waits alone",
+      file: "apps/worker/src/settle-until-written.ts",
+      test: untilWritten("one that the database refuses fails alone"),
+      mutants: [
+        {
+          name: "neighbours-fail-together",
+          find: "      if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);\n",
+          replace: "",
+          means: "one bad row takes its whole batch along",
+        },
+        {
+          name: "neighbours-wait-together",
+          find: "if ((isRefused || parts.isTimeout(error)) && settlements.length > 1)",
+          replace: "if (isRefused && settlements.length > 1)",
+          test: untilWritten("one whose row somebody holds waits alone"),
+          means: "one held row holds up its whole batch",
+        },
+      ],
+    },
+    {
+      does: "A token set is written without its journal when that is what the database refuses",
+      file: "apps/worker/src/settle-until-written.ts",
+      test: untilWritten("one whose journal is refused is written without it"),
+      mutants: [
+        {
+          name: "journal-before-token",
+          find: "if (isRefused) return settleWithoutJournal(settlements, parts, error);",
+          replace: "if (isRefused) return settlements.map(() => asError(error));",
+          means: "an event that cannot be stored costs the token",
+        },
+      ],
+    },
+    {
+      does: "A number out of its column's bounds never costs a token",
+      file: "packages/store/src/refresh/settle.ts",
+      test: settleTest("that comes a month late is stored all the same"),
+      mutants: [
+        {
+          name: "statistics-cost-tokens",
+          find: "return Math.min(2_147_483_647, Math.max(0, Math.round(ms)));",
+          replace: "return Math.round(ms);",
+          failsWith: "a value was refused",
+          means: "a lateness of a month refuses the whole row",
+        },
+      ],
+    },
+    ...escrowGuards,
+    {
+      does: "A token set that comes too late is kept as a candidate",
+      file: "packages/store/src/refresh/settle.ts",
+      test: settleTest("cannot overwrite a newer token: its own is kept as a candidate"),
+      mutants: [
+        {
+          name: "late-tokens-are-thrown-away",
+          find: "FROM judged WHERE result = 'stale' AND refresh_token IS NOT NULL",
+          replace: "FROM judged WHERE false",
+          means: "if it was the living one, the grant is lost",
+        },
+        {
+          name: "failures-drop-candidates",
+          find: "WHERE k.connection_id = w.connection_id AND w.refresh_token IS NOT NULL",
+          replace: "WHERE k.connection_id = w.connection_id",
+          test: settleTest("is forgotten when a later token set is stored, and not before"),
+          means: "any failure forgets it",
+        },
+      ],
+    },
+    {
+      does: "The only token that works is stored, although another worker has taken over meanwhile",
+      file: "packages/store/src/refresh/settle.ts",
+      test: settleTest("with the only token that works stores it"),
+      mutants: [
+        {
+          name: "late-success-is-stale",
+          find: "AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'",
+          replace: "AND x.intent_id IS NOT NULL THEN 'settled'",
+          means: "a spent token stays the current one",
+        },
+      ],
+    },
+    {
+      does: "A settle that is written twice counts once",
+      file: "packages/store/src/refresh/settle.ts",
+      test: settleTest("that is written again, because the commit's answer was lost, counts once"),
+      mutants: [
+        {
+          name: "repeats-look-late",
+          find: "          WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'\n",
+          replace: "",
+          means: "the current token is kept as its own candidate",
+        },
+      ],
+    },
+    {
+      does: "An access token whose successor is missing is dropped at once",
+      file: "packages/store/src/refresh/settle.ts",
+      test: settleTest("whose access token is missing drops the old one at once"),
+      mutants: [
+        {
+          name: "old-access-token-stays",
+          find: "refresh_token = w.refresh_token, access_token = w.access_token,",
+          replace: "refresh_token = w.refresh_token, access_token = coalesce(w.access_token, t.access_token),",
+          means: "the tokens of two generations stand side by side, one sealed for the other",
+        },
+      ],
+    },
+    {
+      does: "An import never puts a token back that has been rotated since",
+      file: "packages/store/src/connections/plan-import.ts",
+      test: {
+        file: "packages/store/test/connections/import-connections.test.ts",
+        name: "never brings back a token that has been rotated since, not even with replace",
+      },
+      mutants: [
+        {
+          name: "import-knows-no-owners",
+          find: "owner: owners.get(fingerprint), fingerprint }",
+          replace: "owner: undefined, fingerprint }",
+          means: "a file from last week would replace the living tokens",
+        },
+      ],
+    },
+  ],
+};

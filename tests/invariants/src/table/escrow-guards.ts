@@ -1,0 +1,197 @@
+import type { Guard, TestName } from "../invariant.ts";
+
+const safely = (name: string): TestName => ({ file: "apps/worker/test/escrow/settle-safely.test.ts", name });
+const takeOver = (name: string): TestName => ({ file: "apps/worker/test/escrow/take-over.test.ts", name });
+const fileEscrow: TestName = {
+  file: "packages/store/test/escrow/file-escrow.test.ts",
+  name: "an entry is on the disk before it has its name",
+};
+const redisAway: TestName = {
+  file: "packages/store/test/escrow/escrow.test.ts",
+  name: "while Redis is away the folder takes what comes",
+};
+
+/** Of invariant 2: where tokens wait while the database cannot take them. */
+export const escrowGuards: readonly Guard[] = [
+  {
+    does: "A settle that fails once, or takes longer than a second, is put into the escrow",
+    file: "apps/worker/src/escrow/settle-safely.ts",
+    test: safely("a settle that fails once is in the escrow before it is tried again"),
+    mutants: [
+      {
+        name: "failures-are-not-put-aside",
+        find: "        parts.onWaiting(error, waiting);\n        void aside.put();\n",
+        replace: "        parts.onWaiting(error, waiting);\n",
+        means: "a worker that is killed while it waits takes the token along",
+      },
+      {
+        name: "hangs-are-not-put-aside",
+        find: "setTimeout(() => void aside.put(), PUT_ASIDE_AFTER_MS)",
+        replace: "setTimeout(() => {}, PUT_ASIDE_AFTER_MS)",
+        test: safely("a settle that hangs is put aside while it hangs"),
+        means: "a database that is silent is no failure, and nothing is put aside",
+      },
+    ],
+  },
+  {
+    does: "A worker that stops lets a settle go only when it is safe elsewhere at that moment",
+    file: "apps/worker/src/escrow/settle-safely.ts",
+    test: safely("on a stop, what the escrow does not take either is not let go of"),
+    mutants: [
+      {
+        name: "lets-go-of-what-is-not-safe",
+        find: "mayLetGo: async () => parts.isStopping() && (await aside.put()),",
+        replace: "mayLetGo: async () => parts.isStopping(),",
+        means: "a stop while database and escrow are away forgets the token",
+      },
+    ],
+  },
+  {
+    does: "What the database refuses for good stays in the escrow",
+    file: "apps/worker/src/escrow/settle-safely.ts",
+    test: safely("a token set whose row the database refuses stays in the escrow"),
+    mutants: [
+      {
+        name: "refused-rows-are-forgotten",
+        find: "    if (results.some((result) => result instanceof Error)) await aside.put();\n",
+        replace: "",
+        means: "nobody can look at it any more",
+      },
+      {
+        name: "refused-rows-are-removed",
+        find: 'return result !== undefined && result !== "escrowed" && !(result instanceof Error);',
+        replace: 'return result !== undefined && result !== "escrowed";',
+        means: "it is put there and taken out again",
+      },
+    ],
+  },
+  {
+    does: "An entry leaves the escrow only once it has been written",
+    file: "apps/worker/src/escrow/settle-waiting.ts",
+    test: takeOver("a settle that fails leaves the entry where it is"),
+    mutants: [
+      {
+        name: "escrow-forgets-first",
+        find: "  const results = await parts.write(",
+        replace:
+          "  await parts.escrow.remove(waiting.map(({ settlement }) => settlement.intentId));\n" +
+          "  const results = await parts.write(",
+        means: "a database that is still away costs what waited for it",
+      },
+    ],
+  },
+  {
+    does: "What waits in the escrow is written by whoever lives",
+    file: "apps/worker/src/escrow/drain-escrow.ts",
+    test: {
+      file: "apps/worker/test/escrow/drain-escrow.test.ts",
+      name: "what a worker that is gone has left is settled by whoever lives",
+    },
+    mutants: [
+      {
+        name: "escrow-is-looked-into-once",
+        find: "    round ??= look();\n",
+        replace: "",
+        means: "what was put there after the start waits for the next restart",
+      },
+      {
+        name: "poison-in-the-escrow",
+        find: "if (!isRefusal(error)) throw error;",
+        replace: "if (isRefusal(error) || waiting.length > 0) throw error;",
+        test: {
+          file: "apps/worker/test/escrow/drain-escrow.test.ts",
+          name: "one that the database refuses stays, and holds up no other",
+        },
+        means: "one bad row keeps all others waiting",
+      },
+    ],
+  },
+  {
+    does: "Whoever takes over from a lost worker looks into the escrow before it asks the provider",
+    file: "apps/worker/src/refresh-connection.ts",
+    test: {
+      file: "apps/worker/test/refresh-connection.test.ts",
+      name: "whose predecessor was lost asks nobody when the escrow's answer is",
+    },
+    mutants: [
+      {
+        name: "takes-over-without-a-look",
+        find: '    if (claim.unsettledSince !== null && (await parts.takeOver(claim)) !== "nothing") return DONE;\n',
+        replace: "",
+        means: "a spent token is presented while the next one waits in the escrow",
+      },
+    ],
+  },
+  {
+    does: "Nobody is told that nothing waits while a part of the escrow cannot be looked into",
+    file: "apps/worker/src/escrow/take-over.ts",
+    test: takeOver("while a part of the escrow cannot be looked into"),
+    mutants: [
+      {
+        name: "half-a-look-is-a-look",
+        find: 'return complete ? "nothing" : "unreadable";',
+        replace: 'return "nothing";',
+        means: "while Redis is away, what lies there counts as not there",
+      },
+      {
+        name: "any-connection-ends-a-refresh",
+        find: "    .filter(({ settlement }) => settlement.connectionId === claim.connection.id)\n",
+        replace: "",
+        test: takeOver("another connection's settlement says nothing about this one"),
+        means: "another customer's entry ends it",
+      },
+      {
+        name: "any-generation-ends-a-refresh",
+        find: "    .filter(({ settlement }) => settlement.generation === claim.generation)\n",
+        replace: "",
+        test: takeOver("an older generation's settlement says nothing about this one"),
+        means: "an old entry ends a refresh that it knows nothing of",
+      },
+    ],
+  },
+  {
+    does: "An entry in a folder is on the disk before it counts as put",
+    file: "packages/store/src/escrow/file-escrow.ts",
+    test: fileEscrow,
+    mutants: [
+      {
+        name: "file-is-not-synced",
+        find: "      await file.sync();\n",
+        replace: "",
+        means: "a power cut leaves an empty file under its name",
+      },
+      {
+        name: "folder-is-not-synced",
+        find: "      await syncDirectory(directory);\n",
+        replace: "",
+        means: "a power cut takes the file's name away",
+      },
+      {
+        name: "half-a-file-has-its-name",
+        find: "const draft = join(directory, `${id}.draft`);",
+        replace: "const draft = fileOf(id);",
+        means: "a crash leaves half an entry that looks whole",
+      },
+    ],
+  },
+  {
+    does: "While Redis is away the folder takes what comes, and what lies in Redis is known to be unseen",
+    file: "packages/store/src/escrow/open-escrow.ts",
+    test: redisAway,
+    mutants: [
+      {
+        name: "one-place-only",
+        find: "for (const place of places) {",
+        replace: "for (const place of places.slice(0, 1)) {",
+        failsWith: "EscrowError",
+        means: "the escrow is away with Redis, though it has a folder",
+      },
+      {
+        name: "blind-look-is-complete",
+        find: 'complete: looks.every((look) => look.status === "fulfilled")',
+        replace: "complete: true",
+        means: "a place that did not answer counts as empty",
+      },
+    ],
+  },
+];

@@ -1,0 +1,32 @@
+import { claim } from "../store/claim.ts";
+import { createMemoryStore, type RefreshStore } from "../store/memory-store.ts";
+import { settle } from "../store/settle.ts";
+import type { Tables } from "../store/tables.ts";
+import { takeBefore } from "./settle-checks.ts";
+import type { Watch } from "./watch.ts";
+
+/** The store in memory with every claim and settle looked at, before and after. */
+export function createWatchedStore(tables: Tables, watch: Watch): RefreshStore {
+  return {
+    ...createMemoryStore(tables),
+    async claim(ids, options) {
+      const claims = claim(tables, ids, options);
+      for (const item of claims) {
+        const row = tables.connections.get(item.connection.id);
+        if (row !== undefined) watch.claimed(row, item);
+      }
+      return claims;
+    },
+    async settle(settlements) {
+      return settlements.map((settlement) => {
+        const row = tables.connections.get(settlement.connectionId);
+        if (row === undefined) return "stale";
+        const before = takeBefore(row);
+        watch.settling();
+        const [result = "stale"] = settle(tables, [settlement]);
+        watch.settled(settlement, result, before, row);
+        return result;
+      });
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { BreakerPolicy } from "@evergrant/core";
+import type * as store from "@evergrant/store";
+import { isInDoubt, isScheduled } from "./breaker.ts";
+import type { AppRow, ConnectionRow, Tables } from "./tables.ts";
+
+type Window = Pick<BreakerPolicy, "windowMs" | "rejectedShare">;
+type Query = Parameters<typeof store.takeProbe>[1];
+
+/** As `readAnswers` of the real store. */
+export function readAnswers(
+  tables: Tables,
+  appId: string,
+  { windowMs, rejectedShare }: Window,
+): store.ReadAnswers | null {
+  const app = tables.apps.get(appId);
+  if (app === undefined || app.breakerState !== "closed") return null;
+  const since = tables.now() - windowMs;
+  let rejected = 0;
+  for (const row of app.struck) {
+    if (isInDoubt(row) && ((row.firstStrikeAt ?? 0) > since || isScheduled(row))) rejected += 1;
+  }
+  const most = Math.ceil((rejected * (1 - rejectedShare)) / rejectedShare) + 1;
+  return { rejected, succeeded: countRefreshed(app, since, most), readAt: tables.now() };
+}
+
+/** Newest first: each connection by its last refresh, those that were refused since left out. */
+function countRefreshed(app: AppRow, since: number, most: number): number {
+  let count = 0;
+  for (let index = app.refreshed.length - 1; index >= 0 && count < most; index--) {
+    const entry = app.refreshed[index];
+    if (entry === undefined || entry.at <= since) break;
+    if (entry.no === entry.row.lastRefreshNo && entry.row.firstStrikeAt === null) count += 1;
+  }
+  return count;
+}
+
+/** As `takeProbe` of the real store. */
+export function takeProbe(tables: Tables, { appId, probeMs }: Query): store.Probe {
+  const app = tables.apps.get(appId);
+  if (app === undefined || app.breakerState === "closed") return { kind: "closed" };
+  const now = tables.now();
+  if (app.breakerProbeAt !== null && app.breakerProbeAt > now) {
+    const underWay = app.breakerState === "half_open" ? app.breakerProbeId : null;
+    return underWay === null ? { kind: "wait" } : { kind: "try", connectionId: underWay };
+  }
+  const isFree = ({ intent }: ConnectionRow) => intent === null || intent.leaseExpiresAt <= now;
+  const chosen = choose(app, isFree);
+  app.breakerState = chosen === null ? "open" : "half_open";
+  app.breakerProbeId = chosen?.id ?? null;
+  app.breakerProbeAt = now + probeMs;
+  if (chosen === null) return { kind: choose(app, () => true) === null ? "nobody" : "wait" };
+  app.due.set(chosen, Math.min(chosen.dueAt ?? now, now));
+  return { kind: "try", connectionId: chosen.id };
+}
+
+/** After a wave a refused connection, longest left alone; otherwise the first due that ever worked, then any. */
+function choose(app: AppRow, isFree: (row: ConnectionRow) => boolean): ConnectionRow | null {
+  const scheduled = app.connections.filter((row) => isScheduled(row) && isFree(row));
+  if (app.breakerReason === "rejections") {
+    return first(scheduled.filter(isInDoubt), ({ lastAttemptAt }) => lastAttemptAt ?? Number.NEGATIVE_INFINITY);
+  }
+  const due = ({ dueAt }: ConnectionRow) => dueAt ?? 0;
+  return (
+    first(
+      scheduled.filter(({ lastRefreshedAt }) => lastRefreshedAt !== null),
+      due,
+    ) ?? first(scheduled, due)
+  );
+}
+
+function first(rows: readonly ConnectionRow[], rank: (row: ConnectionRow) => number): ConnectionRow | null {
+  let best: ConnectionRow | null = null;
+  for (const row of rows) {
+    if (best === null || rank(row) < rank(best) || (rank(row) === rank(best) && row.id < best.id)) best = row;
+  }
+  return best;
+}

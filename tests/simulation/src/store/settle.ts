@@ -1,0 +1,89 @@
+import type { Settlement, SettleResult } from "@evergrant/store";
+import { type ConnectionRow, sameBytes, strike, type Tables } from "./tables.ts";
+
+/** Longer than any window that a breaker looks at. */
+const HOUR_MS = 3_600_000;
+const REFRESHED_AT_ONCE = 1_000;
+
+/** As `settle` of the real store. */
+export function settle(tables: Tables, settlements: readonly Settlement[]): SettleResult[] {
+  return settlements.map((settlement) => {
+    const row = tables.connections.get(settlement.connectionId);
+    return row === undefined ? "stale" : settleOne(tables, row, settlement);
+  });
+}
+
+function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): SettleResult {
+  const { generation, tokens, decision } = settlement;
+  const held = row.intent?.intentId === settlement.intentId;
+  if (held) row.intent = null;
+  if (row.generation === generation && (held || tokens !== null)) {
+    const isVoided = row.strikes < decision.strikes - 1;
+    const isInDoubt = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
+    write(tables, row, settlement, isInDoubt);
+    return isInDoubt ? "held" : "settled";
+  }
+  if (tokens === null) return "stale";
+  if (row.generation > generation && sameBytes(row.fingerprint, tokens.fingerprint)) return "repeated";
+  keepCandidate(tables, row, settlement);
+  return "stale";
+}
+
+function write(tables: Tables, row: ConnectionRow, settlement: Settlement, isHeld: boolean): void {
+  const { decision, tokens, appId, connectionId } = settlement;
+  const now = tables.now();
+  const before = row.state;
+  const changes = decision.state !== before && !isHeld;
+  if (changes) {
+    row.state = decision.state;
+    row.stateReason = decision.cause;
+    row.stateChangedAt = now;
+  }
+  row.app.due.set(row, isHeld ? now : decision.dueAt);
+  row.accessTokenExpiresAt = decision.accessTokenExpiresAt;
+  row.grantExpiresAt = decision.grantExpiresAt;
+  row.grantHardExpiresAt = decision.grantHardExpiresAt;
+  if (!isHeld) row.strikes = decision.strikes;
+  strike(row, decision.firstStrikeAt);
+  row.failures = decision.failures;
+  row.unknownSince = decision.unknownSince;
+  row.lastOutcome = settlement.outcome;
+  row.lastAttemptAt = now;
+  if (tokens !== null) {
+    noteRefreshed(row, now);
+    row.generation += 1;
+    row.refreshToken = tokens.refreshToken;
+    row.accessToken = tokens.accessToken;
+    row.fingerprint = tokens.fingerprint;
+    row.secretId = tokens.secretId;
+    for (const { id } of row.candidates) tables.candidates.delete(id);
+    if (row.candidates.length > 0) row.candidates = [];
+  }
+  for (const { kind, ...detail } of decision.events) {
+    if (!isHeld || kind !== "needs_reauth") tables.onJournal({ appId, connectionId, kind, detail });
+  }
+  if (isHeld) tables.onJournal({ appId, connectionId, kind: "ending_held", detail: {} });
+  else if (changes && row.state === "active") tables.onJournal({ appId, connectionId, kind: "revived", detail: {} });
+  if (changes) tables.onOutbox({ kind: `connection.${row.state}`, appId, connectionId });
+  row.app.totals.set(settlement.outcome, (row.app.totals.get(settlement.outcome) ?? 0) + 1);
+}
+
+function noteRefreshed(row: ConnectionRow, now: number): void {
+  const { app } = row;
+  row.lastRefreshedAt = now;
+  row.lastRefreshNo += 1;
+  app.refreshed.push({ row, at: now, no: row.lastRefreshNo });
+  if (app.refreshed.length < REFRESHED_AT_ONCE || (app.refreshed[0]?.at ?? now) > now - 2 * HOUR_MS) return;
+  app.refreshed = app.refreshed.filter(({ at }) => at > now - HOUR_MS);
+}
+
+function keepCandidate(tables: Tables, row: ConnectionRow, { generation, tokens, appId }: Settlement): void {
+  if (tokens === null || row.candidates.some((known) => sameBytes(known.fingerprint, tokens.fingerprint))) return;
+  const { refreshToken, fingerprint } = tokens;
+  const candidate = { id: tables.nextCandidateId, connection: row, generation, refreshToken, fingerprint };
+  const kept = { ...candidate, presentedAt: null };
+  tables.nextCandidateId += 1n;
+  row.candidates = [...row.candidates, kept];
+  tables.candidates.set(kept.id, kept);
+  tables.onJournal({ appId, connectionId: row.id, kind: "candidate_kept", detail: {} });
+}
