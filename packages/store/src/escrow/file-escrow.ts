@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { EscrowEntry, EscrowPlace } from "./escrow.ts";
 
 const SUFFIX = ".sealed";
@@ -27,7 +27,8 @@ export function createFileEscrow(directory: string): EscrowPlace {
   return {
     name: directory,
     async put(entries) {
-      await mkdir(directory, { recursive: true, mode: OWNER_ONLY });
+      const made = await mkdir(directory, { recursive: true, mode: OWNER_ONLY });
+      if (made !== undefined) await syncDirectory(dirname(made));
       await Promise.all(entries.map(write));
       await syncDirectory(directory);
     },

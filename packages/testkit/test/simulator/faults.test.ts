@@ -220,3 +220,21 @@ test("a fault names the grants whose new refresh token it kept from arriving, an
   }
   expect(withheld).toEqual([[grants[0]?.id], [], []]);
 });
+
+test("a latency ends for a client that hangs up, and its request is carried out all the same", async () => {
+  const { control, mintOne, tokenUrl } = await startProvider("strict");
+  const { refreshToken } = await mintOne();
+  await control.setFault({ effect: { type: "latency", ms: 60_000 } });
+  const gone = new AbortController();
+  const asked = fetch(tokenUrl, {
+    method: "POST",
+    headers: { authorization: `Basic ${btoa("app:s3cret")}` },
+    body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken }),
+    signal: gone.signal,
+  });
+  await expect.poll(async () => (await control.stats()).inFlight).toBe(1);
+  gone.abort();
+  await expect(asked).rejects.toThrow();
+  const verdict = async () => (await control.check({ tokens: [refreshToken] })).tokens[0]?.verdict;
+  await expect.poll(verdict).toBe("spent");
+});

@@ -75,15 +75,17 @@ describe("a hold", () => {
 
 describe("overlaps", () => {
   test("are counted for requests of one grant at a time, whichever of its tokens they carry", async () => {
-    const { control, mintOne, refresh, auditOne } = await startProvider("xero");
+    const { control, mintOne, refresh, auditOne, now, advance } = await startProvider("xero");
     const { refreshToken } = await mintOne();
     const next = await refresh(refreshToken);
+    expect((await auditOne()).lastMisusedAt).toBeNull();
+    advance(1_000);
     const hold = await control.hold({}, "rotated");
     const both = [refresh(refreshToken), refresh(next.json.refresh_token)];
     await control.awaitHeld(hold, 2);
     await control.release(hold);
     await Promise.all(both);
-    expect((await auditOne()).overlaps).toBe(1);
+    expect(await auditOne()).toMatchObject({ overlaps: 1, lastMisusedAt: now() });
     expect(await control.audit()).toMatchObject({ overlaps: 1, overlappedGrants: 1 });
   });
 
