@@ -31,6 +31,19 @@ describe("the account of lost grants", () => {
     expect(losses.judge().lostUnavoidably).toMatchObject([{ fault: 3, cause: "placed" }]);
   });
 
+  test("explains what befalls a grant from when it was exposed, and in the hands of a sleeper until it woke", () => {
+    let now = 100_000;
+    const losses = createLosses(() => now);
+    losses.expose(exposure("exposed"));
+    const endRisk = losses.risk("slept");
+    now = 120_000;
+    endRisk();
+    const explained = (id: string, times: readonly number[]) => times.map((at) => losses.hasExplained(id, at));
+    expect(explained("exposed", [90_000, 98_000, 101_000, 900_000])).toEqual([false, true, true, true]);
+    expect(explained("slept", [90_000, 98_000, 122_000, 900_000])).toEqual([false, true, true, false]);
+    expect(explained("neither", [101_000])).toEqual([false]);
+  });
+
   test("calls an ending false only while the grant is not lost", () => {
     const losses = createLosses();
     for (const id of ["alive", "dead"]) losses.endFalsely(loss(id));
@@ -89,7 +102,7 @@ describe("a report", () => {
     settledFromEscrow: 0,
   };
   const findings: Findings = {
-    options: { kills: 5, seed: 7, backend: "postgres" },
+    options: { kills: 5, seed: 7, backend: "postgres", connections: 300 },
     plan: [],
     audit,
     open: [],
@@ -110,7 +123,7 @@ describe("a report", () => {
       lostUnavoidably: 1,
       exposed: 1,
       exposedBy: { placed: 1, collateral: 0 },
-      replay: "npm run crash -- --kills 5 --seed 7 --backend postgres",
+      replay: "npm run crash -- --kills 5 --seed 7 --backend postgres --connections 300",
     });
   });
 

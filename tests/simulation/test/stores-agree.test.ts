@@ -6,7 +6,7 @@ import type { StoreUnderTest } from "../../../packages/store/test/conformance/st
 import { openMemoryUnderTest } from "./memory-under-test.ts";
 import { runCommands, storeCommand } from "./store-commands.ts";
 
-const RUNS = 60;
+const RUNS = 25;
 
 let postgres: StoreUnderTest;
 let memory: StoreUnderTest;

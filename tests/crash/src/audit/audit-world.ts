@@ -40,7 +40,7 @@ export async function auditWorld(world: World): Promise<FinalAudit> {
   await judgeJournal(world);
   const audit = await provider.audit();
   const grants = await provider.auditGrants();
-  const isExplained = ({ id }: GrantAudit) => losses.hasExplained(id);
+  const isExplained = ({ id, lastMisusedAt }: GrantAudit) => losses.hasExplained(id, lastMisusedAt ?? 0);
   const spent = grants.filter((grant) => grant.spentPresented.outsideGrace > 0);
   const kinds = await postgres.query<{ kind: string; count: number }>(
     "SELECT kind, count(*)::int AS count FROM refresh_event GROUP BY kind",
@@ -89,7 +89,8 @@ async function judgeJournal({ postgres, population, losses }: World): Promise<vo
   );
   for (const { id, at } of endings) {
     const grantId = population.grantsOf(id).findLast(({ since }) => since <= at)?.grantId;
-    if (grantId !== undefined && !losses.hasExplained(grantId)) losses.endFalsely({ grantId, connectionId: id, at });
+    if (grantId !== undefined && !losses.hasExplained(grantId, at))
+      losses.endFalsely({ grantId, connectionId: id, at });
   }
 }
 

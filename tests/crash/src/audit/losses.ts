@@ -41,16 +41,18 @@ export interface Losses {
   setBack(touched: Touched): void;
   /**
    * In the hands of a sleeping worker: others may present the token that is spent, and may even end the grant.
-   * That explains what they did, and no loss: the sleeper brings the living token home.
+   * That explains what they do meanwhile, and no loss: the sleeper brings the living token home.
+   *
+   * @returns what ends the risk
    */
-  risk(touched: Touched): void;
+  risk(grantId: string): () => void;
   lose(loss: Loss): void;
   /** Ended by us, although a token that we hold was accepted. */
   endFalsely(loss: Loss): void;
   /** Something could not be seen in time: if the sets do not agree in the end, this may be why. */
   doubt(what: string): void;
-  /** Whether anything that was done explains that its spent token was presented, or that it was ended for a while. */
-  hasExplained(grantId: string): boolean;
+  /** Whether anything done explains that its spent token was presented, or that it was ended, at a time (epoch ms). */
+  hasExplained(grantId: string, at: number): boolean;
   readonly exposedCount: number;
   judge(): JudgedLosses;
 }
@@ -68,24 +70,46 @@ export interface JudgedLosses {
   readonly doubts: readonly string[];
 }
 
-export function createLosses(): Losses {
+/** What was done is booked up to so long after it is felt, and felt up to so long after it is over. */
+const slackMs = 5_000;
+
+export function createLosses(now: () => number = Date.now): Losses {
   const exposed = new Map<string, Exposure>();
   const setBack = new Map<string, Touched>();
-  const risked = new Map<string, Touched>();
+  /** Since when each grant that is exposed or set back has been so. */
+  const since = new Map<string, number>();
+  const risks: { readonly grantId: string; readonly from: number; to: number }[] = [];
   const lost = new Map<string, Loss>();
   const falselyEnded = new Map<string, Loss>();
   const doubts: string[] = [];
+  const note = ({ grantId }: Touched) => {
+    if (!since.has(grantId)) since.set(grantId, now());
+  };
   return {
-    expose: (exposure) => addFirst(exposed, exposure),
-    setBack: (touched) => addFirst(setBack, touched),
-    risk: (touched) => addFirst(risked, touched),
+    expose(exposure) {
+      addFirst(exposed, exposure);
+      note(exposure);
+    },
+    setBack(touched) {
+      addFirst(setBack, touched);
+      note(touched);
+    },
+    risk(grantId) {
+      const risk = { grantId, from: now(), to: Number.POSITIVE_INFINITY };
+      risks.push(risk);
+      return () => {
+        risk.to = now();
+      };
+    },
     lose: (loss) => addFirst(lost, loss),
     endFalsely: (loss) => addFirst(falselyEnded, loss),
     doubt: (what) => void doubts.push(what),
     get exposedCount() {
       return exposed.size;
     },
-    hasExplained: (grantId) => exposed.has(grantId) || setBack.has(grantId) || risked.has(grantId),
+    hasExplained: (grantId, at) =>
+      at >= (since.get(grantId) ?? Number.POSITIVE_INFINITY) - slackMs ||
+      risks.some((risk) => risk.grantId === grantId && at >= risk.from - slackMs && at <= risk.to + slackMs),
     judge: () => ({
       ...judgeLosses({ exposed, setBack, lost }),
       falselyEnded: [...falselyEnded.values()].filter(({ grantId }) => !lost.has(grantId)),

@@ -45,7 +45,7 @@ async function run({ kills, seed = randomInt(mostSeeds), backend, connections, k
     backend,
     connections,
     onProgress: progress.update,
-    onStarted: (close) => {
+    onStart: (close) => {
       end = close;
     },
   }).finally(progress.end);

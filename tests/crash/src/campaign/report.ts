@@ -2,6 +2,7 @@ import type { FinalAudit } from "../audit/audit-world.ts";
 import type { Exposure, ExposureCause, Loss, Touched } from "../audit/losses.ts";
 import type { Backend } from "../world/world.ts";
 import type { Planned } from "./draw-plan.ts";
+import type { CampaignOptions } from "./run-campaign.ts";
 
 /** A process of the fleet that ended although nobody had told it to. */
 export interface Death {
@@ -81,7 +82,7 @@ export interface Evidence {
 export type WithFaults<Item> = Item & { readonly faults: readonly string[] };
 
 export interface Findings {
-  readonly options: { readonly kills: number; readonly seed: number; readonly backend: Backend };
+  readonly options: Pick<CampaignOptions, "kills" | "seed" | "backend" | "connections">;
   readonly plan: readonly Planned[];
   readonly audit: FinalAudit;
   /** What was still open when the fleet had had its time to settle. */
@@ -156,7 +157,9 @@ export function reportOf(findings: Findings): CampaignReport {
       lostToOperator: losses.lostToOperator,
     },
     logs: findings.folder,
-    replay: `npm run crash -- --kills ${options.kills} --seed ${options.seed} --backend ${options.backend}`,
+    replay:
+      `npm run crash -- --kills ${options.kills} --seed ${options.seed} --backend ${options.backend} ` +
+      `--connections ${options.connections}`,
   };
 }
 

@@ -18,8 +18,8 @@ export interface CampaignOptions {
   readonly connections: number;
   /** Told how far it is, whenever that changes. */
   onProgress(progress: Progress): void;
-  /** Gets the function that ends everything at once. */
-  onStarted?(close: () => Promise<void>): void;
+  /** Gets the function that ends everything at once, before anything is started. */
+  onStart?(close: () => Promise<void>): void;
 }
 
 export interface Progress {
@@ -42,8 +42,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const plan = drawPlan(catalogue, { seed, kills, backend });
   const log = createLog(options);
   log.phase("starting PostgreSQL, Redis, the provider simulator and the fleet");
-  const world = await startWorld({ seed, backend, connections, onDeath: log.death, onTrouble: log.trouble });
-  options.onStarted?.(world.close);
+  const world = await startWorld({
+    seed,
+    backend,
+    connections,
+    onDeath: log.death,
+    onTrouble: log.trouble,
+    onStart: (close) => options.onStart?.(close),
+  });
   const staleness = watchStaleness(world.postgres);
   try {
     log.open(world);

@@ -1,17 +1,19 @@
 import { findExposed, type InHand } from "../audit/find-exposed.ts";
 import type { Slot } from "../world/slot.ts";
 import { pickApp, type World } from "../world/world.ts";
-import { type FaultKind, type FaultRun, type Injected, NotPlaced } from "./fault.ts";
+import { type FaultKind, type FaultRun, NotPlaced } from "./fault.ts";
 import { becomes, findWorkerOf, requireAwake } from "./worker-at-work.ts";
 
 const placedWithinMs = 6_000;
 const calmWithinMs = 1_500;
 const settledWithinMs = 60_000;
 
+/** Of its length at least so much: still past the lease, and past a job's lock. */
+const shortestShare = 0.4;
+
 /**
  * A worker is stopped with answers on the way to it, past its lease and its job's lock, and wakes with them in
- * hand. Longer than the 15 s that a request may wait for its connection: what was not sent before is not sent
- * after.
+ * hand.
  *
  * Meanwhile another worker finds the lease dead and presents the token that is spent, since nothing tells a
  * sleeper from a dead one. Where there is grace that saves the grant. Where reuse ends it, it is exposed: lost
@@ -24,45 +26,46 @@ export const sleepingWorker: FaultKind = {
   needs: ["workers", "tokens", "answers"],
   lengths: { short: 17_000, long: { ms: 180_000, times: 2 } },
   async inject(world, run) {
-    const { postgres, provider } = world;
+    const { losses, postgres, caretaker } = world;
     requireAwake(world);
     if (!postgres.isUp) throw new NotPlaced("PostgreSQL is away");
     const worker = await freezeAtWork(world, run);
     const { exposed: inHand, inHand: claimed, isCertain } = await lookAtSleeper(world, worker);
-    if (!isCertain) world.losses.doubt(`what ${worker.name} held at fault ${run.number} was looked at late`);
+    if (!isCertain) losses.doubt(`what ${worker.name} held at fault ${run.number} was looked at late`);
     run.note({ asleep: worker.name, claimed, inHand });
-    for (const touched of inHand) world.losses.risk({ ...touched, fault: run.number, kind: run.kind });
-    const unspare = world.caretaker.spare(inHand.map(({ connectionId }) => connectionId));
+    const endRisks = inHand.map(({ grantId }) => losses.risk(grantId));
+    const unspare = caretaker.spare(inHand.map(({ connectionId }) => connectionId));
     return {
-      lastsMs: run.lengthMs,
+      lastsMs: run.lengthMs * (shortestShare + (1 - shortestShare) * run.random()),
       felt: claimed,
       async heal() {
         worker.process?.thaw();
         worker.state = "up";
         await hasSettled(world, worker, claimed, inHand);
         await exposeReused(world, run, inHand);
+        for (const endRisk of endRisks) endRisk();
         unspare();
       },
-    } satisfies Injected;
-
-    async function freezeAtWork(world: World, run: FaultRun): Promise<Slot> {
-      const app = pickApp(world.apps, run.random);
-      const hold = await provider.hold({ clientId: app.id, times: 1 + Math.floor(run.random() * 3) }, "rotated");
-      try {
-        await provider
-          .awaitHeld(hold, 1, placedWithinMs)
-          .catch(() => Promise.reject(new NotPlaced("nothing was held")));
-        const fault = await provider.fault(hold);
-        const { worker } = await findWorkerOf(world, { struck: fault?.heldGrants ?? [] });
-        worker.process?.freeze();
-        worker.state = "asleep";
-        return worker;
-      } finally {
-        await provider.clearFaults(hold);
-      }
-    }
+    };
   },
 };
+
+/** Stops the worker whose request the provider keeps, then lets the answer go. */
+async function freezeAtWork(world: World, run: FaultRun): Promise<Slot> {
+  const { provider } = world;
+  const app = pickApp(world.apps, run.random);
+  const hold = await provider.hold({ clientId: app.id, times: 1 + Math.floor(run.random() * 3) }, "rotated");
+  try {
+    await provider.awaitHeld(hold, 1, placedWithinMs).catch(() => Promise.reject(new NotPlaced("nothing was held")));
+    const fault = await provider.fault(hold);
+    const { worker } = await findWorkerOf(world, { struck: fault?.heldGrants ?? [] });
+    worker.process?.freeze();
+    worker.state = "asleep";
+    return worker;
+  } finally {
+    await provider.clearFaults(hold);
+  }
+}
 
 /** What it holds, once its statements have ended and the answers to its requests wait in its sockets. */
 async function lookAtSleeper(world: World, worker: Slot) {

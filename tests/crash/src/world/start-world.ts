@@ -30,6 +30,8 @@ export interface WorldOptions {
   /** Told of a process of the fleet that ended by itself. */
   readonly onDeath: (name: string, code: number | null, wasUp: boolean) => void;
   readonly onTrouble: (what: string, error: unknown) => void;
+  /** Gets the function that ends everything at once, before anything is started. */
+  readonly onStart: (close: () => Promise<void>) => void;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     closed ??= closeAll(closers);
     return closed;
   };
+  options.onStart(close);
   try {
     return await raise(options, closers, close);
   } catch (error) {

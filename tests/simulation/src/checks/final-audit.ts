@@ -46,9 +46,9 @@ function auditActive(customer: LiveCustomer, { now, rules, disturbances }: World
   const grant = presentGrant(customer);
   const { endedAt } = lifeOf(grant, rules[grant.kind], now);
   if (endedAt === null) return;
-  const { schedule } = DESCRIPTORS[appId];
-  const askedBy = Math.max(endedAt, since) + schedule.keepaliveMs;
-  if (now - askedBy > NOTICED_WITHIN_MS && disturbances.wasCalm(appId, Math.max(endedAt, since), now)) {
+  const { keepaliveMs } = DESCRIPTORS[appId].schedule;
+  const calmMs = disturbances.longestCalmMs(appId, Math.max(endedAt, since, disturbedUntil), now);
+  if (calmMs > keepaliveMs + NOTICED_WITHIN_MS) {
     watch.note("unnoticed", customer, `its grant ended ${Math.round((now - endedAt) / MINUTE_MS)} minutes ago`);
   }
 }

@@ -162,6 +162,9 @@ export class Watch {
     }
     if (pending !== null && pending.generation <= name.generation) customer.pending = null;
     if (result !== "settled") return;
+    if (customer.grants[name.grantNo] !== presentGrant(customer)) {
+      this.note(3, customer, "it went back to a grant that its customer has replaced");
+    }
     this.#checkStaleness(customer, before);
     customer.unheardSince = null;
     customer.refusals = [];

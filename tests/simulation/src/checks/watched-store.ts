@@ -5,8 +5,14 @@ import type { Tables } from "../store/tables.ts";
 import { takeBefore } from "./settle-checks.ts";
 import type { Watch } from "./watch.ts";
 
-/** The store in memory with every claim and settle looked at, before and after. */
-export function createWatchedStore(tables: Tables, watch: Watch): RefreshStore {
+export type Settle = typeof settle;
+
+/**
+ * The store in memory with every claim and settle looked at, before and after.
+ *
+ * @param settleOne what settles: a test shows that a faulty one is found out
+ */
+export function createWatchedStore(tables: Tables, watch: Watch, settleOne: Settle = settle): RefreshStore {
   return {
     ...createMemoryStore(tables),
     async claim(ids, options) {
@@ -23,7 +29,7 @@ export function createWatchedStore(tables: Tables, watch: Watch): RefreshStore {
         if (row === undefined) return "stale";
         const before = takeBefore(row);
         watch.settling();
-        const [result = "stale"] = settle(tables, [settlement]);
+        const [result = "stale"] = settleOne(tables, [settlement]);
         watch.settled(settlement, result, before, row);
         return result;
       });

@@ -45,6 +45,7 @@ export class VirtualClock {
 
   /** Lets time pass until `end`, epoch ms. */
   async runUntil(end: number): Promise<void> {
+    if (this.#busy > 0) await this.#rest();
     for (let next = this.#events.peekValue(); next !== undefined && next <= end; next = this.#events.peekValue()) {
       this.now = next;
       this.#events.pop()?.();

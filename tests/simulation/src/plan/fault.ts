@@ -53,8 +53,11 @@ export interface FleetFault {
 
 /** Of a hundred of the app's customers so many do this. */
 export interface CustomerFault {
-  /** `askFor`: their people ask for a fresh token, and again, and again. */
-  readonly kind: "leave" | "switchOff" | "switchOn" | "askFor";
+  /**
+   * `askFor`: their people ask for a fresh token, and again, and again. `consentAnew`: they reconnect although
+   * nothing is wrong; the old grant goes on living at the provider.
+   */
+  readonly kind: "leave" | "switchOff" | "switchOn" | "askFor" | "consentAnew";
   readonly app: AppId;
   readonly share: number;
 }
@@ -124,9 +127,9 @@ export function faultWithin(length: number): fc.Arbitrary<Fault> {
       arbitrary: fc.record({ kind: fc.constant("commitsUnheard"), atMin, forMin: fc.integer({ min: 1, max: 3 }) }),
     },
     {
-      weight: 4,
+      weight: 5,
       arbitrary: fc.record({
-        kind: fc.constantFrom("leave", "switchOff", "switchOn", "askFor"),
+        kind: fc.constantFrom("leave", "switchOff", "switchOn", "askFor", "consentAnew"),
         app,
         atMin,
         share: fc.integer({ min: 1, max: 40 }),

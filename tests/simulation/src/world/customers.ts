@@ -55,7 +55,9 @@ export class Customers {
   told(connectionId: string): void {
     const customer = this.byId.get(connectionId);
     if (customer === undefined || customer.chosen.returnsAfterMs === null) return;
-    this.#clock.at(this.#clock.now + customer.chosen.returnsAfterMs, () => this.#comeBack(customer));
+    this.#clock.at(this.#clock.now + customer.chosen.returnsAfterMs, () => {
+      if (customer.row.state === "needs_reauth") this.#consent(customer);
+    });
   }
 
   act(fault: Extract<Fault, CustomerFault>): void {
@@ -63,6 +65,7 @@ export class Customers {
       if (customer.chosen.appId !== fault.app || customer.chosen.random() * 100 >= fault.share) continue;
       if (fault.kind === "leave") this.#leave(customer);
       else if (fault.kind === "askFor") this.#askFor(customer, ASKED_TIMES);
+      else if (fault.kind === "consentAnew") this.#consent(customer);
       else this.#switch(customer, fault.kind);
     }
   }
@@ -72,8 +75,8 @@ export class Customers {
     if (lifeOf(grant, this.#rules[grant.kind], this.#clock.now).alive) endGrant(grant, "customer", this.#clock.now);
   }
 
-  #comeBack(customer: LiveCustomer): void {
-    if (customer.row.state !== "needs_reauth") return;
+  /** A new grant takes the place of the old one, as an import that replaces does. */
+  #consent(customer: LiveCustomer): void {
     const { chosen, grants } = customer;
     const now = this.#clock.now;
     const grant = mintGrant({ ...chosen, consentedAt: now, lastUsedAt: now });

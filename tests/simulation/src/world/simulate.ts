@@ -4,7 +4,7 @@ import type { Ending } from "../checks/ending.ts";
 import { auditAtEnd } from "../checks/final-audit.ts";
 import type { Violation } from "../checks/violation.ts";
 import { Watch } from "../checks/watch.ts";
-import { createWatchedStore } from "../checks/watched-store.ts";
+import { createWatchedStore, type Settle } from "../checks/watched-store.ts";
 import { VirtualClock } from "../clock/virtual-clock.ts";
 import { Database } from "../fleet/database.ts";
 import { Fleet } from "../fleet/fleet.ts";
@@ -36,23 +36,28 @@ export interface SimulationResult {
   readonly story: readonly string[];
 }
 
+export interface SimulateOptions {
+  readonly onDay?: (day: number) => void;
+  /** The customer whose story is kept. */
+  readonly told?: number;
+  /** Takes the place of the store's own settle. */
+  readonly settle?: Settle;
+}
+
 /** Runs a plan from its first day to its last, or to the day of the first violation. */
-export async function simulate(
-  plan: Plan,
-  { onDay = () => {}, told = null }: { readonly onDay?: (day: number) => void; readonly told?: number | null } = {},
-): Promise<SimulationResult> {
+export async function simulate(plan: Plan, options: SimulateOptions = {}): Promise<SimulationResult> {
   const clock = new VirtualClock(STARTS_AT);
-  const world = createWorld(plan, clock, told);
+  const world = createWorld(plan, clock, options);
   for (let day = 1; day <= plan.days; day++) {
     await clock.runUntil(STARTS_AT + day * DAY_MS);
     if (world.watch.violations.length > 0) break;
-    onDay(day);
+    options.onDay?.(day);
   }
   if (world.watch.violations.length === 0) world.audit();
   return world.result();
 }
 
-function createWorld(plan: Plan, clock: VirtualClock, told: number | null) {
+function createWorld(plan: Plan, clock: VirtualClock, { told, settle }: SimulateOptions) {
   const rules = startingRules(1, {});
   const disturbances = new Disturbances(plan.faults, STARTS_AT);
   const journal = new Map<string, number>();
@@ -82,7 +87,7 @@ function createWorld(plan: Plan, clock: VirtualClock, told: number | null) {
   });
   const escrow = new VirtualEscrow(() => fleet.watchEscrow());
   const watch = new Watch({
-    told,
+    told: told ?? null,
     clock,
     rules,
     disturbances,
@@ -90,7 +95,7 @@ function createWorld(plan: Plan, clock: VirtualClock, told: number | null) {
     database: () => database,
     escrow,
   });
-  const database = new Database(createWatchedStore(tables, watch), tables, traps);
+  const database = new Database(createWatchedStore(tables, watch, settle), tables, traps);
   const conditions = new Conditions();
   const queues = new HintQueues(clock, (appId, id) => fleet.take(appId, id));
   const scheduler = new Scheduler(clock, tables, queues, database.as(new VirtualProcess("scheduler", clock)));
