@@ -125,7 +125,7 @@ test("PostgreSQL is of one major version, keeps its data in a volume, and fits t
   const postgres = serviceOf("postgres");
   expect(postgres.image).toBe("postgres:18");
   expect(postgres.volumes).toEqual(["postgres:/var/lib/postgresql"]);
-  expect(Object.keys(compose.volumes).sort()).toEqual(["postgres", "redis"]);
+  expect(Object.keys(compose.volumes).sort()).toEqual(["escrow", "postgres", "redis"]);
   const { POSTGRES_USER: user, POSTGRES_DB: database, POSTGRES_PASSWORD: password } = environmentOf(postgres, given);
   const address = environmentOf(serviceOf("worker"), given).DATABASE_URL;
   expect(address).toBe(`postgresql://${user}:${password}@postgres:5432/${database}`);

@@ -85,16 +85,18 @@ describe("the process", () => {
       refreshToken: `${CANARY}-slowly-read-${index}`,
     }));
     const child = spawn(process.execPath, [bin, "connection", "import", "-", "--json"], { env: operator.env });
+    const closed = once(child, "close");
     child.stdin.end(ndjson(lines));
-    // Nothing is read until the command has done its work.
+    // Nothing is read until the command has done its work; without a listener Node would throw it away then.
+    child.stdout.setEncoding("utf8").on("readable", () => {});
     await expect
       .poll(async () => (await evergrant(["connection", "show", `slowly-read-${count - 1}`])).code, {
         timeout: 20_000,
       })
       .toBe(0);
     let stdout = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    const [code] = await once(child, "close");
+    for await (const text of child.stdout) stdout += text;
+    const [code] = await closed;
     expect({ code, lines: stdout.trim().split("\n").length }).toEqual({ code: 0, lines: count + 1 });
   });
 

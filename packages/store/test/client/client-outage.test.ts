@@ -28,17 +28,23 @@ const failureOf = (work: Promise<unknown>) =>
     (reason: unknown) => reason,
   );
 
-/** Of a session that sleeps in the server, as soon as it is there. */
-async function sleeper(): Promise<number> {
-  return vi.waitFor(
-    async () => {
+/**
+ * A statement that sleeps in the server, caught asleep: its session, and how it ends. A nap is shorter than
+ * the statement timeout, so on a busy machine it may be over before it is seen; then another is taken.
+ */
+async function nap(each: Store): Promise<{ pid: number; failure: Promise<unknown> }> {
+  for (let naps = 0; naps < 50; naps += 1) {
+    let isOver = false;
+    const failure = failureOf(each.prisma.$queryRaw`SELECT pg_sleep(0.35)::text`).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
       const [session] = await store.prisma.$queryRaw<{ pid: number }[]>`
         SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' LIMIT 1`;
-      if (session === undefined) throw new Error("nobody sleeps");
-      return session.pid;
-    },
-    { timeout: 5_000, interval: 10 },
-  );
+      if (session !== undefined) return { pid: session.pid, failure };
+    }
+  }
+  throw new Error("no nap was long enough to be seen");
 }
 
 beforeAll(async () => {
@@ -57,8 +63,7 @@ afterEach(() => store.close());
 describe("when the server goes away", () => {
   test("what is under way fails as transient, nothing else breaks, and the same store works once it is back", async () => {
     await store.ping();
-    const underWay = failureOf(store.prisma.$queryRaw`SELECT pg_sleep(0.3)::text`);
-    await sleeper();
+    const { failure: underWay } = await nap(store);
     await server.stop();
     const failures = [await underWay, await failureOf(store.ping()), await failureOf(store.prisma.oAuthApp.count())];
     failures.push(await failureOf(store.prisma.$transaction((tx) => tx.$queryRaw`SELECT 1`)));
@@ -86,16 +91,15 @@ describe("when the server goes away", () => {
   });
 
   test("by a crash, what is under way and what comes during its recovery fail as transient", async () => {
-    const underWay = failureOf(store.prisma.$queryRaw`SELECT pg_sleep(0.3)::text`);
-    process.kill(await sleeper(), "SIGKILL");
+    const { pid, failure: underWay } = await nap(store);
+    process.kill(pid, "SIGKILL");
     expect(isTransient(await underWay)).toBe(true);
     await waitForDatabase(store);
   });
 
   test("without a word, a statement is given up within the time of silence and its connection with it", async () => {
     const stores = [open(), open()] as const;
-    const plain = failureOf(stores[0].prisma.$queryRaw`SELECT pg_sleep(0.35)::text`);
-    const first = await sleeper();
+    const { pid: first, failure: plain } = await nap(stores[0]);
     process.kill(first, "SIGSTOP");
     const frozen = [first];
     const inTransaction = failureOf(
