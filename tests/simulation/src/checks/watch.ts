@@ -104,7 +104,7 @@ export class Watch {
     if (grant !== presentGrant(customer)) return;
     const { now } = this.#parts.clock;
     customer.refusals.push({ at: now, isOurMistake });
-    this.#refused[customer.chosen.appId].note(customer, now);
+    this.#refused[customer.chosen.appId].note(customer);
   }
 
   claimed(row: ConnectionRow, claim: Claim): void {

@@ -62,7 +62,7 @@ export interface CustomerFault {
   readonly share: number;
 }
 
-const MINUTES_A_DAY = 1_440;
+export const MINUTES_A_DAY = 1_440;
 
 const minutes = fc.integer({ min: 1, max: 30 });
 const hours = fc.integer({ min: 30, max: 600 });
@@ -78,9 +78,13 @@ const long = fc.oneof(
 const app = fc.constantFrom(...APP_IDS);
 const share = fc.oneof(fc.constant(100), fc.integer({ min: 1, max: 99 }));
 
-/** Faults within the first `length` days. Each kind is about as likely as any other. */
-export function faultWithin(length: number): fc.Arbitrary<Fault> {
-  const atMin = fc.integer({ min: 0, max: length * MINUTES_A_DAY - 1 });
+/** Any minute of the first `days` days. */
+export function minuteWithin(days: number): fc.Arbitrary<number> {
+  return fc.integer({ min: 0, max: days * MINUTES_A_DAY - 1 });
+}
+
+/** Faults that begin at such a minute. Each kind is about as likely as any other. */
+export function faultAt(atMin: fc.Arbitrary<number>): fc.Arbitrary<Fault> {
   const outage = { kind: fc.constantFrom("refuses", "unavailable"), app, atMin, forMin: long, share } as const;
   const badAnswers = {
     kind: fc.constantFrom("silent", "slow", "losesAnswers", "losesAnswersAs503", "throttles"),

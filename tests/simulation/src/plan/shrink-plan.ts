@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Violation } from "../checks/violation.ts";
 import { DAY_MS, MINUTE_MS, STARTS_AT } from "../world/settings.ts";
 import { type SimulateOptions, simulate } from "../world/simulate.ts";
-import { type Fault, faultWithin } from "./fault.ts";
+import { type Fault, faultAt, minuteWithin } from "./fault.ts";
 import type { Plan } from "./plan.ts";
 
 /** What is found in this time is short enough. */
@@ -25,7 +25,7 @@ export async function shrinkPlan(plan: Plan, violation: Violation, options: Simu
   const holds = fc.asyncProperty(
     fc.integer({ min: 1, max: customers.count }),
     fc.integer({ min: 1, max: days }),
-    fc.array(faultWithin(plan.days), { maxLength: plan.faults.length }),
+    fc.array(faultAt(minuteWithin(plan.days)), { maxLength: plan.faults.length }),
     async (fewer, length, faults) => !(await violates(withSize(fewer, length, faults))),
   );
   const whole: [number, number, Fault[]] = [customers.count, days, [...start.faults]];

@@ -29,7 +29,9 @@ function countRefreshed(app: AppRow, since: number, most: number): number {
   for (let index = app.refreshed.length - 1; index >= 0 && count < most; index--) {
     const entry = app.refreshed[index];
     if (entry === undefined || entry.at <= since) break;
-    if (entry.no === entry.row.lastRefreshNo && entry.row.firstStrikeAt === null) count += 1;
+    const { lastRefreshNo, lastRefreshedAt, firstStrikeAt } = entry.row;
+    // A reconnect begins without a past.
+    if (entry.no === lastRefreshNo && lastRefreshedAt !== null && firstStrikeAt === null) count += 1;
   }
   return count;
 }
