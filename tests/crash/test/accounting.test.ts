@@ -100,6 +100,7 @@ describe("a report", () => {
     revived: 0,
     candidatesUsed: 0,
     settledFromEscrow: 0,
+    stories: [],
   };
   const findings: Findings = {
     options: { kills: 5, seed: 7, backend: "postgres", connections: 300 },

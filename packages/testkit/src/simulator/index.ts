@@ -3,7 +3,7 @@ export type { CheckAnswer } from "./http/audit-routes.ts";
 export type { FaultView, Stats } from "./http/control-routes.ts";
 export type { MintedGrant, MintOptions, Registration, Revocation } from "./http/control-schemas.ts";
 export { toImportLine } from "./import-line.ts";
-export type { Audit, GrantAudit, RevokedGrant, TokenCheck, WorkingToken } from "./ledger/audit-ledger.ts";
+export type { Audit, GrantAudit, GrantHistory, RevokedGrant, TokenCheck, WorkingToken } from "./ledger/audit-ledger.ts";
 export type { Ending } from "./ledger/grant.ts";
 export type { Counters, Outcome } from "./ledger/ledger.ts";
 export type { ProviderKind, ProviderRules, RulesByKindPatch, RulesPatch } from "./ledger/provider-rules.ts";

@@ -2,7 +2,7 @@ import type { FaultSpec } from "./faults/fault-spec.ts";
 import type { CheckAnswer } from "./http/audit-routes.ts";
 import type { FaultView, Stats } from "./http/control-routes.ts";
 import type { MintedGrant, MintOptions, Registration, Revocation } from "./http/control-schemas.ts";
-import type { Audit, GrantAudit, RevokedGrant } from "./ledger/audit-ledger.ts";
+import type { Audit, GrantAudit, GrantHistory, RevokedGrant } from "./ledger/audit-ledger.ts";
 import type { ProviderKind, ProviderRules, RulesByKind, RulesPatch } from "./ledger/provider-rules.ts";
 
 /** Grants per request: the answer stays at a few megabytes, and the token endpoint is not kept waiting for it. */
@@ -108,6 +108,11 @@ export class SimulatorClient {
   async auditGrants(clientId?: string): Promise<GrantAudit[]> {
     const { details } = await this.#send<Audit>("GET", `/audit${query(clientId, "1")}`);
     return details ?? [];
+  }
+
+  /** What one grant went through, with its newest tokens. @throws Error for one that the simulator does not know */
+  grantHistory(grantId: string): Promise<GrantHistory> {
+    return this.#send("GET", `/audit/grants/${encodeURIComponent(grantId)}`);
   }
 
   /** Judges refresh tokens without using them: by the id of the grant that they should belong to, or as a list. */

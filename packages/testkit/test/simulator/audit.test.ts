@@ -46,6 +46,25 @@ describe("the audit", () => {
     });
   });
 
+  test("tells the history of a grant, token by token and without their values", async () => {
+    const { control, mintOne, refresh, advance, now } = await startProvider("strict");
+    const { id, refreshToken } = await mintOne();
+    const mintedAt = now();
+    advance(minute);
+    const { json } = await refresh(refreshToken);
+    const history = await control.grantHistory(id);
+    expect(history).toMatchObject({
+      id,
+      rotations: 1,
+      tokens: [
+        { generation: 0, issuedAt: mintedAt, firstUsedAt: now(), spentAt: now() },
+        { generation: 1, issuedAt: now(), firstUsedAt: null, spentAt: null },
+      ],
+    });
+    expect(JSON.stringify(history)).not.toContain(json.refresh_token);
+    await expect(control.grantHistory("nobody")).rejects.toThrow(/no grant is called nobody/);
+  });
+
   test("of one client leaves the others out", async () => {
     const { control, mintOne, refresh } = await startProvider("strict");
     await refresh((await mintOne()).refreshToken);

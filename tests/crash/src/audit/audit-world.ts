@@ -1,6 +1,7 @@
 import type { GrantAudit } from "@evergrant/testkit";
 import type { World } from "../world/world.ts";
 import type { JudgedLosses, Loss } from "./losses.ts";
+import { type GrantStory, tellStories } from "./tell-stories.ts";
 
 /** What the provider and the rows say in the end. */
 export interface FinalAudit {
@@ -19,6 +20,8 @@ export interface FinalAudit {
   readonly revived: number;
   readonly candidatesUsed: number;
   readonly settledFromEscrow: number;
+  /** Of grants of which a promise was broken. */
+  readonly stories: readonly GrantStory[];
 }
 
 export interface CountedGrant {
@@ -46,21 +49,29 @@ export async function auditWorld(world: World): Promise<FinalAudit> {
     "SELECT kind, count(*)::int AS count FROM refresh_event GROUP BY kind",
   );
   const countOf = (kind: string) => kinds.find((row) => row.kind === kind)?.count ?? 0;
+  const judged = losses.judge();
+  const overlaps = grants.filter((grant) => grant.overlaps > 0).map((grant) => counted(grant, grant.overlaps));
+  const spentPresented = spent
+    .filter((grant) => !isExplained(grant))
+    .map((grant) => counted(grant, grant.spentPresented.outsideGrace));
+  const harmed = [judged.lostByUs, judged.exposedButAlive, judged.falselyEnded, overlaps, spentPresented];
   return {
     refreshes: audit.answers.rotated + audit.answers.renewed,
     requests: audit.requests,
     connections: population.connectionIds.length,
     grants: audit.grants,
-    losses: losses.judge(),
-    overlaps: grants.filter(({ overlaps }) => overlaps > 0).map((grant) => counted(grant, grant.overlaps)),
-    spentPresented: spent
-      .filter((grant) => !isExplained(grant))
-      .map((grant) => counted(grant, grant.spentPresented.outsideGrace)),
+    losses: judged,
+    overlaps,
+    spentPresented,
     spentPresentedOfLost: sum(spent.filter(isExplained).map((grant) => grant.spentPresented.outsideGrace)),
     spentPresentedInGrace: audit.spentPresented.insideGrace,
     revived: countOf("revived"),
     candidatesUsed: countOf("candidate_used"),
     settledFromEscrow: countOf("settled_from_escrow"),
+    stories: await tellStories(
+      world,
+      harmed.flat().map(({ grantId }) => grantId),
+    ),
   };
 }
 

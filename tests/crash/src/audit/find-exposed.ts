@@ -16,15 +16,32 @@ export interface Findings {
   readonly isCertain: boolean;
 }
 
+/** A refresh that a worker has claimed. */
+export interface ClaimInHand {
+  readonly connectionId: string;
+  readonly appId: string;
+  /** Epoch ms. */
+  readonly claimedAt: number;
+  readonly isAlive: boolean;
+}
+
 /**
  * Finds out what a worker took with it that died or stopped: the claims under its name whose token the
  * provider has rotated since, where no token that we hold is accepted.
  *
  * To be called when all that it had sent has been carried out (its database sessions are idle or gone, its
  * token requests have been looked at) and before its leases end. Then nobody else touches these grants.
+ *
+ * @param seen what it held when it died or stopped: a claim that has left its name since was settled, or taken over
  */
-export async function findExposed(world: World, holder: string | null): Promise<Findings> {
-  const claims = holder === null ? [] : await readClaims(world, holder);
+export async function findExposed(
+  world: World,
+  holder: string | null,
+  seen: readonly ClaimInHand[] = [],
+): Promise<Findings> {
+  const own = holder === null ? [] : await readClaims(world, holder);
+  const isOwn = new Set(own.map(({ connectionId }) => connectionId));
+  const claims = [...own, ...seen.filter(({ connectionId }) => !isOwn.has(connectionId))];
   const ids = claims.map((claim) => claim.connectionId);
   const risky = claims.filter((claim) => !hasGrace(world, claim.appId));
   if (risky.length === 0) return { inHand: ids, exposed: [], isCertain: true };
@@ -34,7 +51,7 @@ export async function findExposed(world: World, holder: string | null): Promise<
     const tokens = ofOneGrant(held.filter((token) => token.connectionId === claim.connectionId));
     return isOutOfReach(tokens, claim.claimedAt) ? inHand(tokens) : [];
   });
-  const still = exposed.length === 0 ? claims : await readClaims(world, holder ?? "");
+  const still = exposed.length === 0 ? [] : await readClaims(world, holder ?? "");
   const alive = new Set(still.filter((claim) => claim.isAlive).map((claim) => claim.connectionId));
   return { inHand: ids, exposed, isCertain: exposed.every(({ connectionId }) => alive.has(connectionId)) };
 }
@@ -59,16 +76,9 @@ function inHand([first]: readonly HeldToken[]): InHand[] {
   return [{ connectionId: first.connectionId, grantId: first.grantId }];
 }
 
-interface ClaimRow {
-  readonly connectionId: string;
-  readonly appId: string;
-  /** Epoch ms. */
-  readonly claimedAt: number;
-  readonly isAlive: boolean;
-}
-
-function readClaims({ postgres }: World, holder: string): Promise<ClaimRow[]> {
-  return postgres.query<ClaimRow>(
+/** What a worker has claimed at this moment. */
+export function readClaims({ postgres }: World, holder: string): Promise<ClaimInHand[]> {
+  return postgres.query<ClaimInHand>(
     `SELECT connection_id AS "connectionId", app_id AS "appId",
             (extract(epoch FROM claimed_at) * 1000)::float8 AS "claimedAt",
             lease_expires_at > clock_timestamp() AS "isAlive"

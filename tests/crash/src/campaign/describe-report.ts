@@ -74,7 +74,7 @@ function recoveryTable({ faultsByKind, recoverySeconds }: CampaignReport): strin
 /** Whatever may not be: which grants, what hit them, and where to look. */
 function brokenLines({ ok, broken, evidence, logs, endedByThemselves }: CampaignReport): string[] {
   if (ok) return [];
-  const { lostByUs, exposedButAlive, falseReauth, overlaps, spentPresented } = evidence;
+  const { lostByUs, exposedButAlive, falseReauth, overlaps, spentPresented, stories } = evidence;
   return [
     ...shown("broken", broken),
     ...shown("lost by us", lostByUs.map(nameLoss)),
@@ -86,6 +86,10 @@ function brokenLines({ ok, broken, evidence, logs, endedByThemselves }: Campaign
     ...shown("overlaps", overlaps.map(nameCount)),
     ...shown("spent tokens presented", spentPresented.map(nameCount)),
     ...shown("ended by themselves", endedByThemselves),
+    ...shown(
+      "what both sides know of the first of them",
+      stories.map((story) => JSON.stringify(story)),
+    ),
     "",
     `logs of all processes, and every fault with whom it hit: ${relative(projectRoot, logs)}`,
   ];

@@ -77,6 +77,7 @@ export interface Evidence {
   readonly overlaps: readonly WithFaults<FinalAudit["overlaps"][number]>[];
   readonly spentPresented: readonly WithFaults<FinalAudit["spentPresented"][number]>[];
   readonly lostToOperator: readonly Touched[];
+  readonly stories: FinalAudit["stories"];
 }
 
 export type WithFaults<Item> = Item & { readonly faults: readonly string[] };
@@ -155,6 +156,7 @@ export function reportOf(findings: Findings): CampaignReport {
       overlaps: audit.overlaps.map(withFaults),
       spentPresented: audit.spentPresented.map(withFaults),
       lostToOperator: losses.lostToOperator,
+      stories: audit.stories,
     },
     logs: findings.folder,
     replay:

@@ -10,6 +10,7 @@ import type { Backend, World } from "../world/world.ts";
 import { drawPlan, type Planned } from "./draw-plan.ts";
 import { type CampaignReport, type Death, type HappenedFault, reportOf } from "./report.ts";
 import { runFaults } from "./run-faults.ts";
+import { watchStalls } from "./watch-stalls.ts";
 
 export interface CampaignOptions {
   readonly kills: number;
@@ -51,6 +52,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     onStart: (close) => options.onStart?.(close),
   });
   const staleness = watchStaleness(world.postgres);
+  const stalls = watchStalls((stalledMs) => {
+    log.stalled(stalledMs);
+    world.losses.doubt(`this machine stood still for ${stalledMs} ms until ${new Date().toISOString()}`);
+  });
   try {
     log.open(world);
     const startedAt = Date.now();
@@ -78,6 +83,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       folder: world.folder,
     });
   } finally {
+    stalls.close();
     staleness.close();
     await world.close();
   }
@@ -133,6 +139,7 @@ function createLog({ kills, onProgress }: CampaignOptions) {
       write({ event: "ended by itself", name, code, wasUp });
     },
     unsettled: (open: readonly string[], details: object) => write({ event: "not settled", open, ...details }),
+    stalled: (stalledMs: number) => write({ event: "stood still", stalledMs }),
     trouble: (what: string, error: unknown) => write({ event: "trouble", what, error: String(error) }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Passage } from "@evergrant/testkit";
-import { findExposed } from "../audit/find-exposed.ts";
+import { findExposed, readClaims } from "../audit/find-exposed.ts";
 import type { Slot } from "../world/slot.ts";
 import { pick, pickApp, type World } from "../world/world.ts";
 import { type FaultKind, type FaultRun, type Injected, NotPlaced, type Part } from "./fault.ts";
@@ -55,9 +55,15 @@ export async function accountForDead(
   placed: ReadonlySet<string>,
 ): Promise<Injected> {
   const inHand: string[] = [];
-  for (const worker of workers) {
+  const dead = await Promise.all(
+    workers.map(async (worker) => ({
+      worker,
+      seen: worker.holder === null ? [] : await readClaims(world, worker.holder),
+    })),
+  );
+  for (const { worker, seen } of dead) {
     await carriedOut(world, worker);
-    const found = await findExposed(world, worker.holder);
+    const found = await findExposed(world, worker.holder, seen);
     for (const { grantId, connectionId } of found.exposed) {
       const cause = placed.has(connectionId) ? "placed" : "collateral";
       world.losses.expose({ grantId, connectionId, fault: run.number, kind: run.kind, cause });
@@ -65,8 +71,9 @@ export async function accountForDead(
     run.note({ killed: worker.name, ...found, placed: [...placed] });
     if (!found.isCertain) world.losses.doubt(`what ${worker.name} held at fault ${run.number} was looked at late`);
     inHand.push(...found.inHand);
-    void worker.start();
   }
+  // Not before all has been looked at: the first that is back takes over what the others held.
+  for (const worker of workers) void worker.start();
   return { felt: inHand };
 }
 

@@ -40,9 +40,10 @@ export const sleepingWorker: FaultKind = {
       felt: claimed,
       async heal() {
         worker.process?.thaw();
-        worker.state = "up";
         await hasSettled(world, worker, claimed, inHand);
         await exposeReused(world, run, inHand);
+        // Not before: its claims have gone over to others, so that a kill would not be put down to what it still held.
+        worker.state = "up";
         for (const endRisk of endRisks) endRisk();
         unspare();
       },

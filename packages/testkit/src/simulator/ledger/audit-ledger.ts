@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Ending, Grant } from "./grant.ts";
+import type { Ending, Grant, RefreshToken } from "./grant.ts";
 import { hardExpiresAt, idleExpiresAt, isAccepted, judgeToken, type Verdict } from "./judge-token.ts";
 import { type Counters, type Ledger, sumCounters } from "./ledger.ts";
 import { type ProviderKind, providerKinds } from "./provider-rules.ts";
@@ -33,6 +33,12 @@ export interface GrantAudit {
   lastPresentedAt: number | null;
   /** When two of its requests last overlapped, or a spent token was last presented outside its grace window. */
   lastMisusedAt: number | null;
+}
+
+/** What a grant went through, token by token. */
+export interface GrantHistory extends GrantAudit {
+  /** Its newest refresh tokens, oldest first, without their values. */
+  tokens: RefreshToken[];
 }
 
 export interface RevokedGrant {
@@ -86,6 +92,14 @@ export function auditLedger(
   audit.revokedByCustomer.count = audit.revokedByCustomer.grants.length;
   if (options.details) audit.details = grants.map((grant) => auditGrant(ledger, grant, now));
   return audit;
+}
+
+const tokensTold = 8;
+
+/** What one grant went through; null for one that nobody knows. Changes nothing. */
+export function tellHistory(ledger: Ledger, grantId: string, now: number): GrantHistory | null {
+  const grant = ledger.grantsById.get(grantId);
+  return grant ? { ...auditGrant(ledger, grant, now), tokens: [...grant.tokens.values()].slice(-tokensTold) } : null;
 }
 
 function auditGrant(ledger: Ledger, grant: Grant, now: number): GrantAudit {
