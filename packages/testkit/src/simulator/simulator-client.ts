@@ -8,6 +8,9 @@ import type { ProviderKind, ProviderRules, RulesByKind, RulesPatch } from "./led
 /** Grants per request: the answer stays at a few megabytes, and the token endpoint is not kept waiting for it. */
 const batchSize = 2_000;
 
+/** How often it is asked whether something has ended. */
+const lookAgainMs = 10;
+
 export type HoldTarget = Pick<FaultSpec, "kind" | "clientId" | "grantId" | "times">;
 
 /** Drives a simulator from another process, or from the same one, over its control endpoint. */
@@ -68,6 +71,24 @@ export class SimulatorClient {
   async fault(id: string): Promise<FaultView | null> {
     const { faults } = await this.#send<{ faults: FaultView[] }>("GET", "/control/faults");
     return faults.find((fault) => fault.id === id) ?? null;
+  }
+
+  /**
+   * Lets a fault strike nobody any more, and resolves when every request that it has struck has had all that comes of it:
+   * from then on what is told of it is final. It stays to be looked at until it is cleared.
+   *
+   * @throws Error when that is not so within `timeoutMs`, as with requests that are held
+   */
+  async stopFault(id: string, timeoutMs = 10_000): Promise<FaultView> {
+    const deadline = performance.now() + timeoutMs;
+    let view = await this.#send<FaultView>("POST", `/control/faults/${id}/stop`);
+    while (view.ended < view.applied) {
+      if (performance.now() > deadline)
+        throw new Error(`${view.applied - view.ended} requests struck by ${id} are open`);
+      await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+      view = await this.#send<FaultView>("POST", `/control/faults/${id}/stop`);
+    }
+    return view;
   }
 
   /** Switches one fault off, or all of them; what they held goes on. */

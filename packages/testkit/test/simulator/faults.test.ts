@@ -221,6 +221,22 @@ test("a fault names the grants whose new refresh token it kept from arriving, an
   expect(withheld).toEqual([[grants[0]?.id], [], []]);
 });
 
+test("a fault that is stopped is told of only when all that it has struck has come to its end, and strikes nobody else", async () => {
+  const { control, mintOne, refresh } = await startProvider("strict");
+  const [struck, spared] = [await mintOne(), await mintOne()];
+  const hold = await control.hold({ grantId: struck.id }, "received");
+  const { id } = await control.setFault({ effect: { type: "drop", at: "rotated" } });
+  const request = refresh(struck.refreshToken).catch(() => undefined);
+  await control.awaitHeld(hold);
+  await expect(control.stopFault(id, 0)).rejects.toThrow(/1 requests struck by .* are open/);
+  const stopped = control.stopFault(id);
+  await control.release(hold);
+  expect(await stopped).toMatchObject({ applied: 1, ended: 1, struck: [struck.id], withheld: [struck.id] });
+  await request;
+  expect((await refresh(spared.refreshToken)).json).toHaveProperty("refresh_token");
+  expect(await control.fault(id)).toMatchObject({ applied: 1 });
+});
+
 test("a latency ends for a client that hangs up, and its request is carried out all the same", async () => {
   const { control, mintOne, tokenUrl } = await startProvider("strict");
   const { refreshToken } = await mintOne();

@@ -74,17 +74,15 @@ async function withholdAnswers(world: World, run: FaultRun, effect: FaultEffect)
   const times = 1 + Math.floor(run.random() * mostAtOnce);
   const { id } = await provider.setFault({ clientId: app.id, times, effect });
   const isUsedUp = async () => ((await provider.fault(id))?.applied ?? 0) >= times;
-  const isPlaced = await becomes(isUsedUp, struckWithinMs, 10);
-  // Those that it has struck are waiting out their latency.
-  await becomes(async () => (await provider.stats()).inFlight === 0, 200, 10);
-  const fault = await provider.fault(id);
+  await becomes(isUsedUp, struckWithinMs, 10);
+  // Those that it has struck may be waiting out their latency, and what became of them is not known before.
+  const { applied, struck, withheld: grantIds } = await provider.stopFault(id);
   await provider.clearFaults(id);
-  if (!isPlaced && (fault?.applied ?? 0) === 0) throw new NotPlaced("no request came");
-  const grantIds = fault?.withheld ?? [];
+  if (applied === 0) throw new NotPlaced("no request came");
   for (const grantId of hasGrace(world, app.id) ? [] : grantIds) {
     const connectionId = population.connectionOf(grantId) ?? "";
     losses.expose({ grantId, connectionId, fault: run.number, kind: run.kind, cause: "answer withheld" });
   }
-  run.note({ app: app.id, struck: fault?.struck, withheld: grantIds });
-  return { felt: (fault?.struck ?? []).flatMap((grantId) => population.connectionOf(grantId) ?? []) };
+  run.note({ app: app.id, struck, withheld: grantIds });
+  return { felt: struck.flatMap((grantId) => population.connectionOf(grantId) ?? []) };
 }

@@ -7,6 +7,10 @@ export interface Fault {
   readonly id: string;
   readonly spec: ParsedFaultSpec;
   applied: number;
+  /** How many of the requests that it struck have had all that comes of them. */
+  ended: number;
+  /** It strikes nobody any more, and can still be looked at. */
+  isStopped: boolean;
   /** Those that it struck last, in the order of their requests. */
   readonly struck: string[];
   /** Grants that were given a new refresh token in an answer that it kept from arriving whole. */
@@ -53,6 +57,8 @@ export class FaultBoard {
       id: `fault-${this.#lastId}`,
       spec: faultSpecSchema.parse(spec),
       applied: 0,
+      ended: 0,
+      isStopped: false,
       struck: [],
       withheld: [],
       hold: new HoldPoint(),
@@ -89,6 +95,7 @@ export class FaultBoard {
 
   #strikes(fault: Fault, subject: FaultSubject): boolean {
     const { spec } = fault;
+    if (fault.isStopped) return false;
     if (spec.times !== undefined && fault.applied >= spec.times) return false;
     if (spec.endpoint !== subject.endpoint) return false;
     if (spec.kind !== undefined && spec.kind !== subject.kind) return false;

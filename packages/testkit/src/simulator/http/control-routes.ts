@@ -23,6 +23,8 @@ export interface FaultView {
   id: string;
   spec: FaultSpec;
   applied: number;
+  /** How many of the requests that it struck have had all that comes of them: the others may still add to what is told here. */
+  ended: number;
   held: number;
   /** The grants whose requests are held now, in the order of their arrival. */
   heldGrants: string[];
@@ -88,6 +90,12 @@ function addFaultRoutes(app: FastifyInstance, { faults }: SimulatorParts): void 
     if (!fault) return notFound(reply, `no fault ${request.params.id}`);
     return { held: await fault.hold.awaitHeld(count, timeoutMs) };
   });
+  app.post<ById>("/control/faults/:id/stop", (request, reply) => {
+    const fault = faults.get(request.params.id);
+    if (!fault) return notFound(reply, `no fault ${request.params.id}`);
+    fault.isStopped = true;
+    return viewFault(fault);
+  });
   app.post<ById>("/control/faults/:id/release", (request, reply) => {
     const { count } = releaseSchema.parse(request.body);
     const fault = faults.get(request.params.id);
@@ -109,8 +117,8 @@ function stats({ ledger, faults, pending, now, seed }: SimulatorParts): Stats {
 }
 
 function viewFault(fault: Fault): FaultView {
-  const { id, spec, applied, struck, withheld, hold } = fault;
-  return { id, spec, applied, held: hold.count, heldGrants: hold.grantIds, struck, withheld };
+  const { id, spec, applied, ended, struck, withheld, hold } = fault;
+  return { id, spec, applied, ended, held: hold.count, heldGrants: hold.grantIds, struck, withheld };
 }
 
 function viewRevoked({ id, customer, clientId, revokedAt }: Grant): RevokedGrant {

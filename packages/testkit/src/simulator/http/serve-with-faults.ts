@@ -26,6 +26,20 @@ export async function serveWithFaults(
     clientId: call.client?.id ?? null,
     grantId: call.grant?.id ?? null,
   });
+  try {
+    await serveStruck(parts, call, res, headers, striking);
+  } finally {
+    for (const fault of striking) fault.ended += 1;
+  }
+}
+
+async function serveStruck(
+  parts: SimulatorParts,
+  call: TokenCall,
+  res: ServerResponse,
+  headers: Record<string, string>,
+  striking: readonly Fault[],
+): Promise<void> {
   const effects = striking.map((fault) => fault.spec.effect);
   const replacing = effects.find(isReplacing);
   try {
