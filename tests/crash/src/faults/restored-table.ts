@@ -1,4 +1,4 @@
-import type { AppUnderTest } from "../world/apps.ts";
+import { type AppUnderTest, lifetimeMs } from "../world/apps.ts";
 import { columns, newer, older } from "../world/backups.ts";
 import { acceptBreaker, isBreakerOpen } from "../world/caretaker.ts";
 import type { World } from "../world/world.ts";
@@ -24,9 +24,10 @@ export const restoredTable: FaultKind = {
   async inject(world, run) {
     const resume = world.caretaker.pause();
     await world.caretaker.pass();
-    if (!(await hasBackup(world))) {
+    const obstacle = await whatIsInTheWay(world);
+    if (obstacle !== null) {
       resume();
-      throw new NotPlaced("there is no backup yet");
+      throw new NotPlaced(obstacle);
     }
     const startedAt = Date.now();
     await restore(world, run);
@@ -52,9 +53,18 @@ async function allOf(apps: readonly AppUnderTest[], holds: (app: AppUnderTest) =
   return (await Promise.all(apps.map(holds))).every(Boolean);
 }
 
-async function hasBackup({ postgres }: World): Promise<boolean> {
-  const [row] = await postgres.query<{ name: string | null }>("SELECT to_regclass($1)::text AS name", [older]);
-  return row?.name !== null;
+/** An acceptance lets every connection end that has not been refreshed since: what it covers no breaker holds. */
+const acceptanceCoversMs = 2 * lifetimeMs;
+
+async function whatIsInTheWay({ postgres }: World): Promise<string | null> {
+  const [row] = await postgres.query<{ hasBackup: boolean; isCovered: boolean }>(
+    `SELECT to_regclass($1) IS NOT NULL AS "hasBackup",
+            EXISTS (SELECT 1 FROM oauth_app
+                    WHERE breaker_accepted_at > clock_timestamp() - $2 * interval '1 ms') AS "isCovered"`,
+    [older, acceptanceCoversMs],
+  );
+  if (row?.hasBackup !== true) return "there is no backup yet";
+  return row.isCovered ? "an acceptance still covers connections" : null;
 }
 
 /**
