@@ -72,6 +72,11 @@ export function createRefreshParts({
     leaseMs,
     renew: (held) => renewLeases(store, held, leaseMs),
     isAlive: (lease, marginMs) => isLeaseAlive(store, lease, marginMs),
+    onUnrenewed: (held) =>
+      safekeeping.stillAwaits(
+        held.map(({ connectionId }) => connectionId),
+        leaseMs,
+      ),
     onError: (error) => {
       noteTrouble();
       onError(error);

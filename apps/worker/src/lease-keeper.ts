@@ -25,6 +25,8 @@ const RENEWALS_PER_LEASE = 3;
 /**
  * @param renew renews the leases named, answers with the intents that were renewed; may throw when the
  *   database is away, then the next round tries again
+ * @param onUnrenewed gets the leases that could not be renewed in time, a third of their life before they end at the
+ *   latest, and again each third: their answers may still come, and others must be told by another way
  * @param isAlive whether a lease is still ours and has `marginMs` to go
  * @param monotonicMs milliseconds of a clock that never jumps
  */
@@ -32,12 +34,14 @@ export function keepLeases({
   leaseMs,
   renew,
   isAlive,
+  onUnrenewed,
   onError,
   monotonicMs,
 }: {
   readonly leaseMs: number;
   readonly renew: (leases: readonly Lease[]) => Promise<ReadonlySet<string>>;
   readonly isAlive: (lease: Lease, marginMs: number) => Promise<boolean>;
+  readonly onUnrenewed: (leases: readonly Lease[]) => void;
   readonly onError: (error: unknown) => void;
   readonly monotonicMs: () => number;
 }): LeaseKeeper {
@@ -46,17 +50,21 @@ export function keepLeases({
   const held = new Map<string, { readonly lease: Lease; at: number }>();
   let renewing = false;
 
+  const leases = () => [...held.values()].map(({ lease }) => lease);
   const renewAll = async () => {
-    if (held.size === 0 || renewing) return;
+    if (held.size === 0) return;
+    // A database that is silent is no failure, and no help.
+    if (renewing) return onUnrenewed(leases());
     renewing = true;
     try {
       const asked = monotonicMs();
-      const renewed = await renew([...held.values()].map(({ lease }) => lease));
+      const renewed = await renew(leases());
       for (const intentId of renewed) {
         const entry = held.get(intentId);
         if (entry !== undefined) entry.at = asked;
       }
     } catch (error) {
+      onUnrenewed(leases());
       onError(error);
     } finally {
       renewing = false;

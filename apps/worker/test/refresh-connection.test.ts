@@ -66,6 +66,7 @@ function run(outcome: Outcome, over: Partial<RefreshParts> = {}) {
     leaseMs: 30_000,
     renew: async () => new Set<string>(),
     isAlive: async () => true,
+    onUnrenewed: () => {},
     onError: () => {},
     monotonicMs,
   });
@@ -127,7 +128,7 @@ describe("a refresh", () => {
     expect(signal).toEqual({ kind: "done" });
   });
 
-  test.each(["settled", "unreadable"] as const)(
+  test.each(["settled", "awaited", "unreadable"] as const)(
     "whose predecessor was lost asks nobody when the escrow's answer is: %s",
     async (verdict) => {
       const claim = { ...claimed, unsettledSince: CLAIMED_AT - 9_000 };
@@ -177,6 +178,7 @@ describe("a refresh", () => {
       leaseMs: 30_000,
       renew: async () => new Set<string>(),
       isAlive: async () => false,
+      onUnrenewed: () => {},
       onError: () => {},
       monotonicMs,
     });
@@ -206,6 +208,7 @@ test("a process that slept while it asked for its lease does not believe the ans
       clock += 60_000;
       return answer;
     },
+    onUnrenewed: () => {},
     onError: () => {},
     monotonicMs: () => clock,
   });
@@ -222,6 +225,7 @@ test("a process that slept between its last look at the lease and the socket may
     leaseMs: 30_000,
     renew: async () => new Set<string>(),
     isAlive: async () => true,
+    onUnrenewed: () => {},
     onError: () => {},
     monotonicMs: () => clock,
   });

@@ -19,10 +19,18 @@ export interface Workplace {
   readonly databaseUrl: string;
   /** Connections that are due now, each with a grant of its own; their ids. */
   connect(count: number): Promise<readonly string[]>;
-  startWorker(options?: { readonly leaseMs?: number }): WorkerUnderTest;
+  startWorker(options?: WorkerOptions): WorkerUnderTest;
   /** Stops the workers that a test has started. */
   stopWorkers(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly leaseMs?: number;
+  /** Its own way to the database, such as through a proxy. */
+  readonly databaseUrl?: string;
+  /** Where its escrow is; none without. */
+  readonly escrowDir?: string;
 }
 
 /** A worker as it is wired in its process, but for queue and lifecycle. */
@@ -75,8 +83,8 @@ export async function openWorkplace(descriptor: object = {}): Promise<Workplace>
       await importConnections(store, vault, new Map([[APP, resolveDescriptor(APP, stored)]]), lines);
       return grants.map(({ id }) => id);
     },
-    startWorker({ leaseMs = 30_000 } = {}) {
-      const { worker, stop } = startWorker(database.url, vault, leaseMs);
+    startWorker(options = {}) {
+      const { worker, stop } = startWorker(vault, { databaseUrl: database.url, ...options });
       stops.push(stop);
       return worker;
     },
@@ -90,9 +98,8 @@ export async function openWorkplace(descriptor: object = {}): Promise<Workplace>
 }
 
 function startWorker(
-  databaseUrl: string,
   vault: TokenVault,
-  leaseMs: number,
+  { databaseUrl, leaseMs = 30_000, escrowDir }: WorkerOptions & { readonly databaseUrl: string },
 ): { readonly worker: WorkerUnderTest; readonly stop: () => Promise<void> } {
   const troubles: unknown[] = [];
   const lines: Record<string, unknown>[] = [];
@@ -107,7 +114,7 @@ function startWorker(
     env: { EVERGRANT_LEASE_MS: leaseMs },
     store,
     vault,
-    escrow: openEscrow({ namespace: "test", onError: () => {} }),
+    escrow: openEscrow({ namespace: "test", directory: escrowDir, onError: () => {} }),
     client,
     logger,
     register: new Registry(),

@@ -14,6 +14,9 @@ export interface EscrowKeeper {
   remove(intentIds: readonly string[]): Promise<void>;
   /** All that waits and was not settled by this process. `complete` is false when a place could not be looked into. */
   readAll(): Promise<{ readonly waiting: readonly WaitingSettlement[]; readonly complete: boolean }>;
+  /** Tells the others that these connections' answers are still awaited here. @throws EscrowError when no place takes it */
+  markAwaited: Escrow["markAwaited"];
+  readAwaited: Escrow["readAwaited"];
 }
 
 /**
@@ -64,6 +67,8 @@ export function createEscrowKeeper({
       const open = entries.filter(({ id }) => !settled.has(id));
       return { waiting: open.flatMap(({ id, sealed }) => openEntry(id, sealed)), complete };
     },
+    markAwaited: (connectionIds, forMs) => escrow.markAwaited(connectionIds, forMs),
+    readAwaited: (connectionIds) => escrow.readAwaited(connectionIds),
   };
 
   function openEntry(id: string, sealed: Uint8Array): WaitingSettlement[] {

@@ -13,13 +13,18 @@ import { createTakeOver, type TakeOverVerdict } from "./take-over.ts";
 const DRAIN_EVERY_MS = 5_000;
 const LARGEST_TAKE_OVER = 256;
 
-/** The escrow's three uses in a worker: a settle that cannot be written, one that another left, and those of the lost. */
+/**
+ * The escrow's uses in a worker: a settle that cannot be written, one that another left, those of the lost, and
+ * word of answers that are still to come while the database is out of reach.
+ */
 export interface Safekeeping {
   settle(
     settlements: readonly Settlement[],
     parts: Omit<SafeSettleParts, "escrow" | "onUnsafe">,
   ): Promise<readonly (SafeSettleResult | Error)[]>;
   takeOver(claim: Claim): Promise<TakeOverVerdict>;
+  /** Tells the others for `forMs` that the answers for these connections are still awaited here. Never throws. */
+  stillAwaits(connectionIds: readonly string[], forMs: number): void;
   close(): Promise<void>;
 }
 
@@ -68,6 +73,7 @@ export function openSafekeeping({
           logger.error({ err: error, waiting }, "the escrow does not take them either: this process alone keeps them"),
       }),
     takeOver: batch(createTakeOver({ ...waitingParts, onError }), LARGEST_TAKE_OVER),
+    stillAwaits: (connectionIds, forMs) => void keeper.markAwaited(connectionIds, forMs).catch(onError),
     close: () => drain.close(),
   };
 }

@@ -5,10 +5,11 @@ import type { WaitingSettlement } from "./settlement-text.ts";
 
 /**
  * How a claim of a lost worker's refresh goes on. `settled`: by what that worker had put into the escrow.
- * `nothing`: its outcome is unknown, the provider has to be asked. `unreadable`: nobody can tell now, so
- * nobody may ask: its token may be spent, and the next one in the escrow.
+ * `nothing`: its outcome is unknown, the provider has to be asked. `awaited`: that worker is not lost, only
+ * cut off from the database. `unreadable`: nobody can tell now. In the last two cases nobody may ask: the token
+ * may be spent, and the next one on its way.
  */
-export type TakeOverVerdict = "settled" | "nothing" | "unreadable";
+export type TakeOverVerdict = "settled" | "nothing" | "awaited" | "unreadable";
 
 /** Takes over many at once with one look into the escrow. Answers in order; never rejects. */
 export function createTakeOver({
@@ -16,7 +17,7 @@ export function createTakeOver({
   onError,
   ...parts
 }: Omit<WaitingParts, "escrow"> & {
-  readonly escrow: Pick<EscrowKeeper, "readAll" | "remove">;
+  readonly escrow: Pick<EscrowKeeper, "readAll" | "readAwaited" | "remove">;
   readonly onError: (error: unknown) => void;
 }): (claims: readonly Claim[]) => Promise<TakeOverVerdict[]> {
   const settleFor = async (claim: Claim, left: WaitingSettlement): Promise<TakeOverVerdict> => {
@@ -29,12 +30,15 @@ export function createTakeOver({
     }
   };
   return async (claims) => {
+    // In this order: whoever stops awaiting an answer has put it into the escrow by then.
+    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(({ connection }) => connection.id));
     const { waiting, complete } = await escrow.readAll();
     return Promise.all(
       claims.map((claim) => {
         const left = lastOf(waiting, claim);
         if (left !== undefined) return settleFor(claim, left);
-        return complete ? "nothing" : "unreadable";
+        if (awaited.has(claim.connection.id)) return "awaited";
+        return complete && sawAwaited ? "nothing" : "unreadable";
       }),
     );
   };

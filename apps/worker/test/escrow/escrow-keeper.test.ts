@@ -26,6 +26,8 @@ function keeper() {
       for (const id of ids) entries.delete(id);
     },
     count: async () => entries.size,
+    markAwaited: async () => {},
+    readAwaited: async () => ({ awaited: new Set<string>(), complete: true }),
     close: async () => {},
   };
   const made = createEscrowKeeper({ escrow, vault, now: () => 77, onUnreadable: (id) => unreadable.push(id) });

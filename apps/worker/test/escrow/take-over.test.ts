@@ -7,12 +7,23 @@ import { aSettlement } from "./a-settlement.ts";
 const OURS = "6f1c2a3e-0000-4000-8000-00000000000f";
 const claim = { intentId: OURS, generation: 7, connection: { id: "acme" } } as Claim;
 
-function takeOver(waiting: readonly WaitingSettlement[], { complete = true, fails = false } = {}) {
+function takeOver(
+  waiting: readonly WaitingSettlement[],
+  { complete = true, fails = false, awaited = [] as readonly string[], sawAwaited = true } = {},
+) {
   const written: Settlement[] = [];
   const removed: string[] = [];
+  const looks: string[] = [];
   const answer = createTakeOver({
     escrow: {
-      readAll: async () => ({ waiting, complete }),
+      readAwaited: async (ids) => {
+        looks.push("awaited");
+        return { awaited: new Set(ids.filter((id) => awaited.includes(id))), complete: sawAwaited };
+      },
+      readAll: async () => {
+        looks.push("waiting");
+        return { waiting, complete };
+      },
       remove: async (ids) => void removed.push(...ids),
     },
     write: async (rows): Promise<SettleResult[]> => {
@@ -24,7 +35,7 @@ function takeOver(waiting: readonly WaitingSettlement[], { complete = true, fail
     onError: () => {},
     now: () => 10_000,
   })([claim]);
-  return answer.then(([verdict]) => ({ verdict, written, removed }));
+  return answer.then(([verdict]) => ({ verdict, written, removed, looks }));
 }
 
 test("what a lost worker left in the escrow ends the refresh in the name of the new claim", async () => {
@@ -57,6 +68,23 @@ test.each([
 
 test("while a part of the escrow cannot be looked into, nobody is told that nothing waits", async () => {
   expect((await takeOver([], { complete: false })).verdict).toBe("unreadable");
+});
+
+test("a refresh whose answer is still awaited by a worker without its database is nobody else's", async () => {
+  const { verdict, written } = await takeOver([], { awaited: ["acme"] });
+  expect([verdict, written]).toEqual(["awaited", []]);
+  expect((await takeOver([], { awaited: ["other"] })).verdict).toBe("nothing");
+});
+
+test("an answer that has come meanwhile is taken, whoever says that it is awaited", async () => {
+  const { verdict, looks } = await takeOver([{ settlement: aSettlement(), putAt: 1 }], { awaited: ["acme"] });
+  expect(verdict).toBe("settled");
+  // The other way round, one that comes in between would be in neither.
+  expect(looks).toEqual(["awaited", "waiting"]);
+});
+
+test("while nobody can tell what is awaited, nobody is told that nothing is", async () => {
+  expect((await takeOver([], { sawAwaited: false })).verdict).toBe("unreadable");
 });
 
 test("a settle that fails leaves the entry where it is", async () => {

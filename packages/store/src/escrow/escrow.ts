@@ -24,6 +24,17 @@ export interface Escrow {
   remove(ids: readonly string[]): Promise<void>;
   /** @throws EscrowError when a place could not be looked into */
   count(): Promise<number>;
+  /**
+   * Says for `forMs` that the answers to the requests for these connections are awaited: by a worker that lives, and
+   * that cannot renew its leases because it alone has lost the database. To be said again while that lasts.
+   *
+   * @throws EscrowError when no place takes it
+   */
+  markAwaited(connectionIds: readonly string[], forMs: number): Promise<void>;
+  /** Which of these are awaited by anybody. `complete` is false when a place could not be looked into. Never rejects. */
+  readAwaited(
+    connectionIds: readonly string[],
+  ): Promise<{ readonly awaited: ReadonlySet<string>; readonly complete: boolean }>;
   close(): Promise<void>;
 }
 
@@ -32,8 +43,9 @@ export class EscrowError extends Error {
 }
 
 /** One kind of place. Each method rejects when the place does not answer. */
-export type EscrowPlace = Omit<Escrow, "hasPlace" | "readAll"> & {
+export type EscrowPlace = Omit<Escrow, "hasPlace" | "readAll" | "readAwaited"> & {
   /** For messages. */
   readonly name: string;
   readAll(): Promise<readonly EscrowEntry[]>;
+  readAwaited(connectionIds: readonly string[]): Promise<readonly string[]>;
 };

@@ -1,8 +1,12 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { EscrowEntry, EscrowPlace } from "./escrow.ts";
 
 const SUFFIX = ".sealed";
+const AWAITED_SUFFIX = ".awaited";
+/** Long past its end nobody is about to renew a mark. */
+const ENDED_MARKS_KEPT_MS = 60_000;
 const OWNER_ONLY = 0o700;
 
 /**
@@ -27,8 +31,7 @@ export function createFileEscrow(directory: string): EscrowPlace {
   return {
     name: directory,
     async put(entries) {
-      const made = await mkdir(directory, { recursive: true, mode: OWNER_ONLY });
-      if (made !== undefined) await syncDirectory(dirname(made));
+      await makeDirectory(directory);
       await Promise.all(entries.map(write));
       await syncDirectory(directory);
     },
@@ -41,21 +44,67 @@ export function createFileEscrow(directory: string): EscrowPlace {
       await Promise.all(ids.map((id) => rm(fileOf(id), { force: true })));
     },
     count: async () => (await listIds(directory)).length,
+    async markAwaited(connectionIds, forMs) {
+      await makeDirectory(directory);
+      await removeEndedMarks(directory);
+      const until = Date.now() + forMs;
+      await Promise.all(connectionIds.map((id) => writeMark(markOf(directory, id), until)));
+    },
+    async readAwaited(connectionIds) {
+      const ends = await Promise.all(connectionIds.map((id) => readEnd(markOf(directory, id))));
+      const now = Date.now();
+      return connectionIds.filter((_, index) => (ends[index] ?? 0) > now);
+    },
     close: async () => {},
   };
 }
 
+async function makeDirectory(directory: string): Promise<void> {
+  const made = await mkdir(directory, { recursive: true, mode: OWNER_ONLY });
+  if (made !== undefined) await syncDirectory(dirname(made));
+}
+
+/** A connection's id may hold whatever a file's name may not. */
+function markOf(directory: string, connectionId: string): string {
+  return join(directory, `${createHash("sha256").update(connectionId).digest("hex")}${AWAITED_SUFFIX}`);
+}
+
+/** Whole or not at all for whoever reads; not synced, since a power cut ends the worker that awaits as well. */
+async function writeMark(file: string, until: number): Promise<void> {
+  const draft = `${file}.${process.pid}.draft`;
+  await writeFile(draft, `${until}`, { mode: 0o600 });
+  await rename(draft, file);
+}
+
+/** Epoch ms; null where there is no mark. */
+async function readEnd(file: string): Promise<number | null> {
+  const bytes = await readIfThere(file);
+  return bytes === null ? null : Number(Buffer.from(bytes).toString());
+}
+
+async function removeEndedMarks(directory: string): Promise<void> {
+  const remove = async (file: string) => {
+    const until = await readEnd(file);
+    if (until !== null && until < Date.now() - ENDED_MARKS_KEPT_MS) await rm(file, { force: true });
+  };
+  const names = await listNames(directory, AWAITED_SUFFIX);
+  await Promise.all(names.map((name) => remove(join(directory, name))));
+}
+
 async function listIds(directory: string): Promise<string[]> {
+  return (await listNames(directory, SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
+}
+
+async function listNames(directory: string, suffix: string): Promise<string[]> {
   try {
-    const names = await readdir(directory);
-    return names.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
+    return (await readdir(directory)).filter((name) => name.endsWith(suffix));
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
 }
 
-/** Null for one that another worker has settled meanwhile. */
+/** Null for one that another worker has removed meanwhile. */
 async function readIfThere(file: string): Promise<Uint8Array | null> {
   try {
     return await readFile(file);

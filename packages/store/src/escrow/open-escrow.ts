@@ -21,21 +21,11 @@ export function openEscrow({ redisUrl, directory, namespace, onError }: EscrowOp
   ]);
 }
 
-/** The first place that takes an entry keeps it. */
+/** The first place that takes something keeps it. */
 function combine(places: readonly EscrowPlace[]): Escrow {
   return {
     hasPlace: places.length > 0,
-    async put(entries) {
-      const refusals: unknown[] = [];
-      for (const place of places) {
-        try {
-          return await place.put(entries);
-        } catch (error) {
-          refusals.push(error);
-        }
-      }
-      throw new EscrowError(whyNot(places), { cause: new AggregateError(refusals) });
-    },
+    put: (entries) => firstThatTakes(places, (place) => place.put(entries)),
     async readAll() {
       const looks = await Promise.allSettled(places.map((place) => place.readAll()));
       const found = looks.flatMap((look): readonly EscrowEntry[] => (look.status === "fulfilled" ? look.value : []));
@@ -48,8 +38,32 @@ function combine(places: readonly EscrowPlace[]): Escrow {
       const counts = await everywhere(places, (place) => place.count());
       return counts.reduce((sum, count) => sum + count, 0);
     },
+    async markAwaited(connectionIds, forMs) {
+      if (connectionIds.length > 0) await firstThatTakes(places, (place) => place.markAwaited(connectionIds, forMs));
+    },
+    async readAwaited(connectionIds) {
+      if (connectionIds.length === 0) return { awaited: new Set(), complete: true };
+      const looks = await Promise.allSettled(places.map((place) => place.readAwaited(connectionIds)));
+      const found = looks.flatMap((look): readonly string[] => (look.status === "fulfilled" ? look.value : []));
+      return { awaited: new Set(found), complete: looks.every((look) => look.status === "fulfilled") };
+    },
     close: async () => void (await Promise.all(places.map((place) => place.close()))),
   };
+}
+
+async function firstThatTakes(
+  places: readonly EscrowPlace[],
+  give: (place: EscrowPlace) => Promise<void>,
+): Promise<void> {
+  const refusals: unknown[] = [];
+  for (const place of places) {
+    try {
+      return await give(place);
+    } catch (error) {
+      refusals.push(error);
+    }
+  }
+  throw new EscrowError(whyNot(places), { cause: new AggregateError(refusals) });
 }
 
 function whyNot(places: readonly EscrowPlace[]): string {

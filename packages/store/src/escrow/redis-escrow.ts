@@ -6,13 +6,17 @@ const COMMAND_TIMEOUT_MS = 4_000;
 const RECONNECT_PAUSE_MS_MAX = 1_000;
 const RETRIES_PER_COMMAND = 1;
 
-/** One hash: intent id to sealed settlement. Without a time limit, so no `volatile-*` policy evicts it. */
+/**
+ * One hash: intent id to sealed settlement. Without a time limit, so no `volatile-*` policy evicts it. What is awaited
+ * is a key each, which ends by Redis's own clock.
+ */
 export function createRedisEscrow(options: {
   readonly url: string;
   readonly namespace: string;
   readonly onError: (error: Error) => void;
 }): EscrowPlace {
   const key = `{${options.namespace}}:escrow`;
+  const awaitedKey = (connectionId: string) => `{${options.namespace}}:awaited:${connectionId}`;
   const redis = new Redis(options.url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -35,6 +39,15 @@ export function createRedisEscrow(options: {
       await redis.hdel(key, ...ids);
     },
     count: () => redis.hlen(key),
+    async markAwaited(connectionIds, forMs) {
+      const marks = redis.pipeline();
+      for (const id of connectionIds) marks.set(awaitedKey(id), "", "PX", Math.ceil(forMs));
+      for (const [error] of (await marks.exec()) ?? []) if (error) throw error;
+    },
+    async readAwaited(connectionIds) {
+      const marks = await redis.mget(connectionIds.map(awaitedKey));
+      return connectionIds.filter((_, index) => typeof marks[index] === "string");
+    },
     close: async () => redis.disconnect(),
   };
 }

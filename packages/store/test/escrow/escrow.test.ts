@@ -55,10 +55,26 @@ describe.each(places)("an escrow in $place", ({ needsRedis, options }) => {
     },
   );
 
+  test.runIf(!needsRedis || inject("redisUrl") !== null)(
+    "tells every process what is awaited, until the time that was said",
+    async () => {
+      const where = await options();
+      const [mine, other] = [open(where), open(where)];
+      await mine.markAwaited(["books/a b", "long"], 60_000);
+      await mine.markAwaited(["short"], 1);
+      const ask = async () => (await other.readAwaited(["books/a b", "long", "short", "never"])).awaited;
+      await expect.poll(ask).toEqual(new Set(["books/a b", "long"]));
+      expect(await other.readAll()).toEqual({ entries: [], complete: true });
+      await mine.markAwaited(["long"], 1);
+      await expect.poll(ask).toEqual(new Set(["books/a b"]));
+    },
+  );
+
   test.runIf(!needsRedis || inject("redisUrl") !== null)("is empty before anything was put there", async () => {
     const escrow = open(await options());
     expect(await escrow.readAll()).toEqual({ entries: [], complete: true });
     expect(await escrow.count()).toBe(0);
+    expect(await escrow.readAwaited(["a"])).toEqual({ awaited: new Set(), complete: true });
     await escrow.remove([]);
   });
 });
@@ -81,6 +97,19 @@ test("while Redis is away the folder takes what comes, and nobody is told that i
   expect(await textsOf(escrow)).toEqual({ "in-folder": "sealed in-folder" });
   expect((await escrow.readAll()).complete).toBe(false);
   await expect(escrow.count()).rejects.toThrow(EscrowError);
+});
+
+test("while Redis is away the folder also says what is awaited, and nobody is told that this is all", async (context) => {
+  context.skip(inject("redisUrl") === null);
+  const server = await redis();
+  const escrow = open({ redisUrl: server.url, directory: await folder() });
+  await escrow.markAwaited(["in-redis"], 60_000);
+  await server.kill();
+  await escrow.markAwaited(["in-folder"], 60_000);
+  expect(await escrow.readAwaited(["in-redis", "in-folder"])).toEqual({
+    awaited: new Set(["in-folder"]),
+    complete: false,
+  });
 });
 
 test("without any place says what to set", async () => {

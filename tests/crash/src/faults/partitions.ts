@@ -1,12 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { TcpProxy } from "@evergrant/testkit";
 import type { Slot } from "../world/slot.ts";
-import { pick, type World } from "../world/world.ts";
-import type { FaultKind, FaultRun, Injected } from "./fault.ts";
-import { requireAwake } from "./worker-at-work.ts";
+import { pick, pickApp, type World } from "../world/world.ts";
+import { type FaultKind, type FaultRun, type Injected, NotPlaced } from "./fault.ts";
+import { findWorkerOf, requireAwake } from "./worker-at-work.ts";
 
 /**
  * Some workers lose their way to one server, while everybody else keeps it. Never to both at once: a worker
  * that can reach neither PostgreSQL nor the escrow is as good as dead, and others would take it for that.
+ * With the queues in PostgreSQL the escrow is a folder, which stays.
  */
 export const partitions: readonly FaultKind[] = [
   {
@@ -24,7 +26,46 @@ export const partitions: readonly FaultKind[] = [
     lengths: { short: 7_000, long: { ms: 60_000, times: 2 } },
     inject: (world, run) => cutOff(world, run, (worker) => worker.postgres, 1),
   },
+  {
+    kind: "PostgreSQL out of reach of one worker whose provider is silent",
+    weight: 12,
+    needs: ["postgres", "redis", "provider", "workers", "settings", "tokens"],
+    disturbs: ["answers"],
+    lengths: { short: 7_000, long: { ms: 60_000, times: 1 } },
+    inject: cutOffWhileAsking,
+  },
 ];
+
+const heldWithinMs = 6_000;
+/** For the answers that come home at last to be put aside, while their worker is still cut off. */
+const putAsideMs = 1_500;
+
+/** Its leases end while its answers are on their way: nobody else may take it for dead. */
+async function cutOffWhileAsking(world: World, run: FaultRun): Promise<Injected> {
+  const { provider } = world;
+  const app = pickApp(world.apps, run.random);
+  const hold = await provider.hold({ clientId: app.id, times: 1 + Math.floor(run.random() * 3) }, "rotated");
+  try {
+    requireAwake(world);
+    await provider.awaitHeld(hold, 1, heldWithinMs).catch(() => Promise.reject(new NotPlaced("nothing was held")));
+    const { heldGrants = [] } = (await provider.fault(hold)) ?? {};
+    const { worker, connectionIds } = await findWorkerOf(world, { struck: heldGrants });
+    const heal = await cut(worker, worker.postgres, run.random() < 0.5);
+    run.note({ app: app.id, cutOff: worker.name, awaits: connectionIds });
+    return {
+      lastsMs: run.lengthMs,
+      felt: connectionIds,
+      async heal() {
+        await provider.clearFaults(hold);
+        await delay(putAsideMs);
+        await heal();
+      },
+    };
+  } catch (error) {
+    await provider.clearFaults(hold);
+    throw error;
+  }
+}
 
 async function cutOff(
   world: World,
@@ -38,20 +79,18 @@ async function cutOff(
   const chosen = [first, ...more.slice(0, Math.min(most - 1, awake.length - 2))];
   // A refused connection is noticed at once, a silent one only by whoever waits for an answer.
   const isSilent = run.random() < 0.5;
-  for (const worker of chosen) {
-    worker.state = "cut off";
-    const way = wayOf(worker);
-    if (isSilent) way?.silence();
-    else await way?.cut();
-  }
+  const heals = await Promise.all(chosen.map((worker) => cut(worker, wayOf(worker), isSilent)));
   run.note({ cutOff: chosen.map(({ name }) => name), isSilent });
-  return {
-    lastsMs: run.lengthMs,
-    async heal() {
-      for (const worker of chosen) {
-        await wayOf(worker)?.restore();
-        if (worker.state === "cut off") worker.state = "up";
-      }
-    },
+  return { lastsMs: run.lengthMs, heal: async () => void (await Promise.all(heals.map((heal) => heal()))) };
+}
+
+/** @returns what gives it its way back */
+async function cut(worker: Slot, way: TcpProxy | null, isSilent: boolean): Promise<() => Promise<void>> {
+  worker.state = "cut off";
+  if (isSilent) way?.silence();
+  else await way?.cut();
+  return async () => {
+    await way?.restore();
+    if (worker.state === "cut off") worker.state = "up";
   };
 }

@@ -6,6 +6,10 @@ const fileEscrow: TestName = {
   file: "packages/store/test/escrow/file-escrow.test.ts",
   name: "an entry is on the disk before it has its name",
 };
+const cutOff = (how: string): TestName => ({
+  file: "apps/worker/test/cut-off-worker.test.ts",
+  name: `a slow answer to the one worker whose database ${how}`,
+});
 const redisAway: TestName = {
   file: "packages/store/test/escrow/escrow.test.ts",
   name: "while Redis is away the folder takes what comes",
@@ -129,9 +133,16 @@ export const escrowGuards: readonly Guard[] = [
     mutants: [
       {
         name: "half-a-look-is-a-look",
-        find: 'return complete ? "nothing" : "unreadable";',
-        replace: 'return "nothing";',
+        find: 'return complete && sawAwaited ? "nothing" : "unreadable";',
+        replace: 'return sawAwaited ? "nothing" : "unreadable";',
         means: "while Redis is away, what lies there counts as not there",
+      },
+      {
+        name: "awaited-unseen-is-not-awaited",
+        find: 'return complete && sawAwaited ? "nothing" : "unreadable";',
+        replace: 'return complete ? "nothing" : "unreadable";',
+        test: takeOver("while nobody can tell what is awaited"),
+        means: "while Redis is away, a worker that waits for an answer counts as dead",
       },
       {
         name: "any-connection-ends-a-refresh",
@@ -146,6 +157,47 @@ export const escrowGuards: readonly Guard[] = [
         replace: "",
         test: takeOver("an older generation's settlement says nothing about this one"),
         means: "an old entry ends a refresh that it knows nothing of",
+      },
+    ],
+  },
+  {
+    does: "A worker that alone has lost the database says so while it awaits an answer, and nobody takes it for dead",
+    file: "apps/worker/src/lease-keeper.ts",
+    test: cutOff("is refused"),
+    mutants: [
+      {
+        name: "refused-renewals-are-not-told",
+        find: "      onUnrenewed(leases());\n      onError(error);",
+        replace: "      onError(error);",
+        means: "its lease ends, another presents the token that is spent",
+      },
+      {
+        name: "silent-renewals-are-not-told",
+        find: "if (renewing) return onUnrenewed(leases());",
+        replace: "if (renewing) return;",
+        test: cutOff("is silent"),
+        means: "a database that is silent is no failure, and nobody is told",
+      },
+    ],
+  },
+  {
+    does: "Whoever takes over leaves alone what another worker still awaits",
+    file: "apps/worker/src/escrow/take-over.ts",
+    test: cutOff("is refused"),
+    mutants: [
+      {
+        name: "awaited-is-asked-again",
+        find: '        if (awaited.has(claim.connection.id)) return "awaited";\n',
+        replace: "",
+        means: "the word is given and nobody listens",
+      },
+      {
+        name: "awaited-is-looked-at-last",
+        find: "    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(({ connection }) => connection.id));\n    const { waiting, complete } = await escrow.readAll();\n",
+        replace:
+          "    const { waiting, complete } = await escrow.readAll();\n    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(({ connection }) => connection.id));\n",
+        test: takeOver("an answer that has come meanwhile is taken"),
+        means: "an answer that comes between the two looks is in neither",
       },
     ],
   },
@@ -188,9 +240,16 @@ export const escrowGuards: readonly Guard[] = [
       },
       {
         name: "blind-look-is-complete",
-        find: 'complete: looks.every((look) => look.status === "fulfilled")',
-        replace: "complete: true",
+        find: 'return { entries: found, complete: looks.every((look) => look.status === "fulfilled") };',
+        replace: "return { entries: found, complete: true };",
         means: "a place that did not answer counts as empty",
+      },
+      {
+        name: "blind-look-awaits-nothing",
+        find: 'return { awaited: new Set(found), complete: looks.every((look) => look.status === "fulfilled") };',
+        replace: "return { awaited: new Set(found), complete: true };",
+        test: { file: redisAway.file, name: "while Redis is away the folder also says what is awaited" },
+        means: "a place that did not answer awaits nothing",
       },
     ],
   },

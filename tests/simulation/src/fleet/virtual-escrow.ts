@@ -57,6 +57,13 @@ export class VirtualEscrow implements Escrow {
     return this.#entries.size;
   }
 
+  /** No worker of the simulation is cut off from the database alone. */
+  async markAwaited(): Promise<void> {}
+
+  async readAwaited(): Promise<{ readonly awaited: ReadonlySet<string>; readonly complete: boolean }> {
+    return { awaited: new Set(), complete: !this.isAway };
+  }
+
   async close(): Promise<void> {}
 
   #requireReachable(): void {

@@ -1,0 +1,62 @@
+import type { Lease } from "@evergrant/store";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { keepLeases } from "../src/lease-keeper.ts";
+
+const leaseMs = 30_000;
+const lease: Lease = { connectionId: "acme", intentId: "intent" };
+
+/** A refresh in flight, and when each word of its unrenewed lease was given, in ms since its claim. */
+function refreshInFlight(renew: () => Promise<ReadonlySet<string>>) {
+  const startedAt = Date.now();
+  const told: number[] = [];
+  const leases = keepLeases({
+    leaseMs,
+    renew,
+    isAlive: async () => true,
+    onUnrenewed: (unrenewed) => {
+      expect(unrenewed).toEqual([lease]);
+      told.push(Date.now() - startedAt);
+    },
+    onError: () => {},
+    monotonicMs: () => Date.now(),
+  });
+  onTestFinished(() => leases.close());
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const ended = leases.during(lease, startedAt, () => answered);
+  const end = () => {
+    answer();
+    return ended;
+  };
+  return { told, end };
+}
+
+describe("a lease that cannot be renewed is told of before it ends, and as long as its answer is awaited:", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+  });
+
+  test("by a database that refuses", async () => {
+    const { told, end } = refreshInFlight(() => Promise.reject(new Error("cut off")));
+    await vi.advanceTimersByTimeAsync(2 * leaseMs);
+    expect(told).toEqual([10_000, 20_000, 30_000, 40_000, 50_000, 60_000]);
+    await end();
+    await vi.advanceTimersByTimeAsync(leaseMs);
+    expect(told).toHaveLength(6);
+  });
+
+  test("by a database that is silent", async () => {
+    const { told } = refreshInFlight(() => new Promise(() => {}));
+    await vi.advanceTimersByTimeAsync(leaseMs);
+    expect(told).toEqual([20_000, 30_000]);
+  });
+
+  test("and one that is renewed is not spoken of", async () => {
+    const { told } = refreshInFlight(async () => new Set(["intent"]));
+    await vi.advanceTimersByTimeAsync(2 * leaseMs);
+    expect(told).toEqual([]);
+  });
+});
