@@ -6,8 +6,10 @@ import type { Planned } from "./draw-plan.ts";
 
 const lookEveryMs = 20;
 const tryAgainAfterMs = 150;
-/** A moment that does not come in this time never will. */
+/** A moment that has not come in this time never will. What keeps it from being waited for, such as a long fault, does not count. */
 const placedWithinMs = 180_000;
+/** Of the time between two tries no more counts: it may have been held up. */
+const pauseCountsMs = 500;
 
 /** Told as faults come and go. */
 export interface FaultListener {
@@ -29,7 +31,8 @@ export async function runFaults(world: World, plan: readonly Planned[], listener
     fault: planned.fault,
     blockedSince: null as number | null,
     notBefore: 0,
-    firstTriedAt: null as number | null,
+    lastTriedAt: null as number | null,
+    triedForMs: 0,
     lastReason: "",
   }));
   const underWay = new Map<Planned, Promise<void>>();
@@ -58,13 +61,14 @@ export async function runFaults(world: World, plan: readonly Planned[], listener
       underWay.set(planned, healing);
       if (injected.lastsMs === undefined) await healing;
     } catch (error) {
-      const hasTime = Date.now() - (next.firstTriedAt ?? Date.now()) < placedWithinMs;
-      if (!(error instanceof NotPlaced) || !hasTime) failures.push(named(planned, error));
+      const triedAt = Date.now();
+      next.triedForMs += triedAt - now + Math.min(now - (next.lastTriedAt ?? now), pauseCountsMs);
+      next.lastTriedAt = triedAt;
+      if (!(error instanceof NotPlaced) || next.triedForMs > placedWithinMs) failures.push(named(planned, error));
       else {
         if (error.message !== next.lastReason) listener.note(planned, { notPlaced: error.message });
         next.lastReason = error.message;
-        next.firstTriedAt ??= now;
-        next.notBefore = Date.now() + tryAgainAfterMs;
+        next.notBefore = triedAt + tryAgainAfterMs;
         waiting.unshift(next);
       }
     }
