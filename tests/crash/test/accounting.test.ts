@@ -102,10 +102,16 @@ describe("a report", () => {
     settledFromEscrow: 0,
     stories: [],
   };
+  const unread = { pieces: 0, bytes: 0 };
+  const secrets: Findings["secrets"] = {
+    sightings: [],
+    read: { texts: unread, pages: unread, redisUrls: unread, databaseUrls: unread, processes: unread },
+  };
   const findings: Findings = {
     options: { kills: 5, seed: 7, backend: "postgres", connections: 300 },
     plan: [],
     audit,
+    secrets,
     open: [],
     timeline: new Map(),
     deaths: [{ name: "worker-1", code: 1, wasUp: false }],
@@ -134,6 +140,10 @@ describe("a report", () => {
     ["a grant was ended falsely", { audit: { ...audit, losses: { ...judged, falselyEnded: [loss("b")] } } }],
     ["requests overlapped", { audit: { ...audit, overlaps: [{ grantId: "b", count: 1, at: 1_000 }] } }],
     ["a spent token was presented", { audit: { ...audit, spentPresented: [{ grantId: "b", count: 1, at: 1_000 }] } }],
+    [
+      "a secret was found",
+      { secrets: { ...secrets, sightings: [{ canary: "tokens", place: "worker-1.log", spelling: "hex" }] } },
+    ],
     ["a process ended by itself", { deaths: [{ name: "worker-1", code: 1, wasUp: true }] }],
     ["something is still open", { open: ["1 faults are still felt"] }],
   ])("is not fine when %s", (_, change) => {

@@ -38,6 +38,7 @@ test("a fleet that is hurt in every way there is loses no grant that anybody cou
     falseReauth: 0,
     overlaps: 0,
     spentPresented: 0,
+    secretsFound: 0,
     lostUnavoidably: report.exposed,
     endedByThemselves: [],
     seed,
@@ -45,6 +46,7 @@ test("a fleet that is hurt in every way there is loses no grant that anybody cou
   });
   const kinds = catalogue.filter((fault) => (fault.backend ?? backend) === backend).map((fault) => fault.kind);
   expect(Object.keys(report.faultsByKind).sort()).toEqual(kinds.sort());
+  expect(report.searchedBytes).toBeGreaterThan(1_000_000);
   expect(await campaign.ended).toBe(0);
   expect(existsSync(report.logs)).toBe(false);
 });

@@ -14,15 +14,21 @@ export interface SimulatorProcess {
 
 /** @throws Error with its last lines when it does not start */
 export async function startSimulatorProcess(
-  options: { readonly rules?: RulesByKindPatch; readonly seed?: number; readonly logFile?: string } = {},
+  options: {
+    readonly rules?: RulesByKindPatch;
+    readonly seed?: number;
+    readonly tokenMark?: string;
+    readonly logFile?: string;
+  } = {},
 ): Promise<SimulatorProcess> {
-  const { rules, seed, logFile } = options;
+  const { rules, seed, tokenMark, logFile } = options;
   const running = startNodeProcess({
     name: "the simulator",
     file: projectRoot + file,
     args: [
       "--json",
       ...(rules === undefined ? [] : ["--rules", JSON.stringify(rules)]),
+      ...(tokenMark === undefined ? [] : ["--token-mark", tokenMark]),
       ...(seed === undefined ? [] : ["--seed", `${seed}`]),
     ],
     env: {},

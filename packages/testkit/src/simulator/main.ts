@@ -10,6 +10,7 @@ const usage = `evergrant-simulator: Xero, QuickBooks and a strict OAuth 2.0 prov
   --scale <n>          divide every lifetime by n; 60 turns minutes into seconds
   --rules <json>       replace rules, such as '{"xero":{"graceMs":5000}}'
   --state-file <path>  keep grants and tokens across restarts
+  --token-mark <text>  letters and digits with which every token begins
   --seed <n>           repeat the dice of an earlier run
   --json               print the address only, as one JSON line
 `;
@@ -29,6 +30,7 @@ async function run(): Promise<void> {
       scale: { type: "string" },
       rules: { type: "string" },
       "state-file": { type: "string" },
+      "token-mark": { type: "string" },
       seed: { type: "string" },
       json: { type: "boolean" },
       help: { type: "boolean" },
@@ -44,6 +46,7 @@ async function run(): Promise<void> {
     scale: readNumber("--scale", flags.scale, (scale) => scale > 0),
     rules: flags.rules === undefined ? undefined : rulesByKindPatchSchema.parse(readJson("--rules", flags.rules)),
     stateFile: flags["state-file"],
+    tokenMark: readMark(flags["token-mark"]),
     seed: readNumber("--seed", flags.seed, Number.isInteger),
   });
   closeOnSignal(simulator);
@@ -61,6 +64,11 @@ function readNumber(flag: string, text: string | undefined, isFine: (value: numb
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (!isFine(value)) throw new Error(`${flag} ${text} is not a fitting number`);
   return value;
+}
+
+function readMark(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^[\w-]*$/.test(text)) throw new Error("--token-mark may hold letters, digits, - and _");
+  return text;
 }
 
 function readJson(flag: string, text: string): unknown {

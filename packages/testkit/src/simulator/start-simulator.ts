@@ -35,6 +35,8 @@ export interface SimulatorOptions {
   clock?: (() => number) | undefined;
   /** Repeats the dice of faults and of random revocations. */
   seed?: number | undefined;
+  /** Letters and digits at the beginning of every token, so that tokens can be looked for where none may be. */
+  tokenMark?: string | undefined;
   /** Where the bookkeeping is kept across restarts; without it, it ends with the process. */
   stateFile?: string | undefined;
 }
@@ -69,7 +71,8 @@ const keepAliveMs = 600_000;
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const rules = startingRules(options.scale ?? 1, options.rules ?? {});
   const saved = options.stateFile === undefined ? null : await loadState(options.stateFile);
-  const ledger = saved ? restoreLedger(saved, rules) : new Ledger(rules);
+  const { tokenMark } = options;
+  const ledger = saved ? restoreLedger(saved, rules, tokenMark) : new Ledger(rules, { tokenMark });
   const seed = options.seed ?? randomInt(2 ** 32);
   const random = seededRandom(seed);
   const closing = new AbortController();

@@ -99,6 +99,17 @@ describe("the simulator as a process", () => {
     expect((await after.control.check({ tokens: [refreshToken] })).tokens[0]?.verdict).toBe("spent");
   });
 
+  test("begins every token with the mark that it is given, and knows them by it", async () => {
+    const { control, strictUrl } = await start("--token-mark", "found-me-");
+    const { refreshToken } = await mintStrict(control);
+    const { json } = await refresh(strictUrl, refreshToken);
+    const tokens = [refreshToken, json.refresh_token, json.access_token];
+    expect(tokens.every((token) => token.startsWith("found-me-"))).toBe(true);
+    const unmarked = json.refresh_token.slice("found-me-".length);
+    const check = await control.check({ tokens: [refreshToken, json.refresh_token, unmarked] });
+    expect(check.tokens.map(({ verdict }) => verdict)).toEqual(["spent", "current", "unknown"]);
+  });
+
   test("takes a scale, rules and a port", async () => {
     const first = await start("--scale", "60", "--rules", '{"strict":{"graceMs":5000}}');
     expect(await first.control.rules()).toMatchObject({

@@ -34,6 +34,11 @@ export function describeReport(report: CampaignReport): string {
         `must be 0; ${report.spentPresentedOfLost} more of grants that were lost already, ${report.spentPresentedInGrace} inside a grace window`,
       ],
       [
+        "secrets found",
+        report.secretsFound,
+        `must be 0; ${megabytes(report.searchedBytes)} of logs, pages, rows, Redis, escrow and arguments were searched`,
+      ],
+      [
         "stale at most",
         `${report.staleSecondsMax} s`,
         "how long an access token was expired before its grant was refreshed",
@@ -85,6 +90,10 @@ function brokenLines({ ok, broken, evidence, logs, endedByThemselves }: Campaign
     ...shown("ended falsely", falseReauth.map(nameLoss)),
     ...shown("overlaps", overlaps.map(nameCount)),
     ...shown("spent tokens presented", spentPresented.map(nameCount)),
+    ...shown(
+      "secrets found",
+      evidence.secretsFound.map(({ canary, place, spelling }) => `${canary} in ${place}, ${spelling}`),
+    ),
     ...shown("ended by themselves", endedByThemselves),
     ...shown(
       "what both sides know of the first of them",
@@ -117,6 +126,10 @@ function table(rows: readonly (readonly (string | number)[])[]): string[] {
       .join("  ")
       .trimEnd(),
   );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
 }
 
 function minutes(seconds: number): string {

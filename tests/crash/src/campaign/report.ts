@@ -1,3 +1,4 @@
+import type { CanarySearch } from "@evergrant/testkit";
 import type { FinalAudit } from "../audit/audit-world.ts";
 import type { Exposure, ExposureCause, Loss, Touched } from "../audit/losses.ts";
 import type { Backend } from "../world/world.ts";
@@ -47,6 +48,10 @@ export interface CampaignReport {
   /** Of the grants that were lost unavoidably or to the operator: it was all there was to present. */
   readonly spentPresentedOfLost: number;
   readonly spentPresentedInGrace: number;
+  /** Places where a token, a client secret or a key was found that may not be there. */
+  readonly secretsFound: number;
+  /** How much was searched for them. */
+  readonly searchedBytes: number;
   readonly staleSecondsMax: number;
   readonly recoverySeconds: Readonly<Record<string, Recovery>>;
   readonly reconnected: number;
@@ -78,6 +83,7 @@ export interface Evidence {
   readonly spentPresented: readonly WithFaults<FinalAudit["spentPresented"][number]>[];
   readonly lostToOperator: readonly Touched[];
   readonly stories: FinalAudit["stories"];
+  readonly secretsFound: CanarySearch["sightings"];
 }
 
 export type WithFaults<Item> = Item & { readonly faults: readonly string[] };
@@ -86,6 +92,7 @@ export interface Findings {
   readonly options: Pick<CampaignOptions, "kills" | "seed" | "backend" | "connections">;
   readonly plan: readonly Planned[];
   readonly audit: FinalAudit;
+  readonly secrets: CanarySearch;
   /** What was still open when the fleet had had its time to settle. */
   readonly open: readonly string[];
   /** By number. */
@@ -138,6 +145,8 @@ export function reportOf(findings: Findings): CampaignReport {
     spentPresented: total(audit.spentPresented),
     spentPresentedOfLost: audit.spentPresentedOfLost,
     spentPresentedInGrace: audit.spentPresentedInGrace,
+    secretsFound: findings.secrets.sightings.length,
+    searchedBytes: Object.values(findings.secrets.read).reduce((sum, { bytes }) => sum + bytes, 0),
     staleSecondsMax: round(findings.staleSecondsMax),
     recoverySeconds: Object.fromEntries(
       [...findings.recoverySeconds].map(([kind, seconds]) => [kind, quantiles(seconds)]),
@@ -157,6 +166,7 @@ export function reportOf(findings: Findings): CampaignReport {
       spentPresented: audit.spentPresented.map(withFaults),
       lostToOperator: losses.lostToOperator,
       stories: audit.stories,
+      secretsFound: findings.secrets.sightings,
     },
     logs: findings.folder,
     replay:
@@ -165,7 +175,7 @@ export function reportOf(findings: Findings): CampaignReport {
   };
 }
 
-function brokenPromises({ audit, open }: Findings, endedByThemselves: readonly string[]): string[] {
+function brokenPromises({ audit, open, secrets }: Findings, endedByThemselves: readonly string[]): string[] {
   const { losses } = audit;
   const counts: [number, string][] = [
     [losses.lostByUs.length, "grants were lost by us"],
@@ -173,6 +183,7 @@ function brokenPromises({ audit, open }: Findings, endedByThemselves: readonly s
     [losses.falselyEnded.length, "grants were ended although a token that we hold is accepted"],
     [total(audit.overlaps), "requests overlapped another one of their grant"],
     [total(audit.spentPresented), "spent tokens were presented outside a grace window"],
+    [secrets.sightings.length, "places hold a secret that may not be there"],
     [endedByThemselves.length, "processes ended by themselves"],
   ];
   return [...counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`), ...open];

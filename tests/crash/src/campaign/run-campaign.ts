@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { auditWorld } from "../audit/audit-world.ts";
 import { describeWaiting } from "../audit/describe-waiting.ts";
+import { searchSecrets } from "../audit/search-secrets.ts";
 import { settleDown } from "../audit/settle-down.ts";
 import { watchStaleness } from "../audit/watch-staleness.ts";
 import { catalogue } from "../faults/catalogue.ts";
@@ -65,6 +66,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     log.phase("settling");
     const open = await settleDown(world);
     if (open.length > 0) log.unsettled(open, await describeWaiting(world));
+    log.phase("looking for secrets where none may be");
+    const secrets = await searchSecrets(world);
     log.phase("stopping the fleet and auditing every grant");
     await world.caretaker.close();
     await world.fleet.stop();
@@ -72,6 +75,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       options,
       plan,
       audit: await auditWorld(world),
+      secrets,
       open,
       timeline: log.timeline,
       deaths: log.deaths,

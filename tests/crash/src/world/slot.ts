@@ -24,6 +24,8 @@ export interface Slot {
   readonly redis: TcpProxy | null;
   state: SlotState;
   readonly process: NodeProcess | null;
+  /** Where its process serves; null until it does. */
+  readonly url: string | null;
   /** The name under which its process claims refreshes; null until it has. */
   readonly holder: string | null;
   /** Starts a process and resolves when it serves. */
@@ -47,6 +49,7 @@ export interface SlotOptions {
 
 export function createSlot({ name, room, env, postgres, redis, logFile, onDeath }: SlotOptions): Slot {
   let process: NodeProcess | null = null;
+  let url: string | null = null;
   let holder: string | null = null;
   let isWanted = false;
   let state: SlotState = "down";
@@ -54,6 +57,7 @@ export function createSlot({ name, room, env, postgres, redis, logFile, onDeath 
   async function start(): Promise<void> {
     isWanted = true;
     state = "starting";
+    url = null;
     holder = null;
     const started = launchRoom(room, env, { logFile });
     process = started;
@@ -63,8 +67,10 @@ export function createSlot({ name, room, env, postgres, redis, logFile, onDeath 
       if (isWanted && process === started) void startAgain(code);
     });
     try {
-      await started.awaitLine(listening, startWithinMs);
-      if (process === started && isWanted) state = "up";
+      const [, where = null] = await started.awaitLine(listening, startWithinMs);
+      if (process !== started || !isWanted) return;
+      url = where;
+      state = "up";
     } catch {
       // It ended: it was killed, or is being started again. Or it hangs, which the campaign's end reports.
     }
@@ -102,6 +108,9 @@ export function createSlot({ name, room, env, postgres, redis, logFile, onDeath 
     },
     get process() {
       return process;
+    },
+    get url() {
+      return url;
     },
     get holder() {
       return holder;

@@ -1,13 +1,13 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { migrate, openStore } from "@evergrant/store";
-import { generateKey, openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
+import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
 import { projectRoot, runRoom, startSimulatorProcess } from "@evergrant/testkit";
 import { createHoldings } from "../audit/holdings.ts";
 import { createLosses } from "../audit/losses.ts";
 import { createRecoveryWatch } from "../audit/recovery-watch.ts";
 import { apps, rules } from "./apps.ts";
+import { keyRingOf, newClientSecret, plantCanaries } from "./canaries.ts";
 import { createCaretaker } from "./caretaker.ts";
 import { startFleet } from "./fleet.ts";
 import { createPopulation, type Operator, registerApp } from "./population.ts";
@@ -75,11 +75,15 @@ async function raise(
   const redis = backend === "redis" ? keep(await startRedis(), (part) => part.close()) : null;
   const postgres = keep(await startPostgres(), (part) => part.close());
   const logFile = join(folder, "simulator.log");
-  const simulator = keep(await startSimulatorProcess({ rules, seed, logFile }), (part) => part.process.stop());
+  const canaries = plantCanaries();
+  const tokenMark = canaries.tokens.secret;
+  const simulator = keep(await startSimulatorProcess({ rules, seed, tokenMark, logFile }), (part) =>
+    part.process.stop(),
+  );
   const provider = simulator.client;
   await migrate({ databaseUrl: postgres.url });
 
-  const keyRing = generateKey();
+  const keyRing = keyRingOf(canaries);
   const redisUrl = redis?.server.url ?? null;
   const escrowDir = join(folder, "escrow");
   const operator = operatorOf(postgres.url, redisUrl, keyRing);
@@ -90,7 +94,7 @@ async function raise(
   const recovery = createRecoveryWatch(postgres);
   closers.push(async () => recovery.close());
 
-  const secrets = new Map(apps.map((app) => [app.id, randomBytes(16).toString("hex")]));
+  const secrets = new Map(apps.map((app) => [app.id, newClientSecret(canaries)]));
   for (const app of apps) {
     const secret = secrets.get(app.id) ?? "";
     await registerApp(app, simulator.tokenUrls[app.kind], secret, { provider, operator, folder });
@@ -109,7 +113,9 @@ async function raise(
   return {
     backend,
     folder,
+    escrowDir,
     leaseMs,
+    canaries,
     apps,
     secrets,
     tokenUrls: simulator.tokenUrls,

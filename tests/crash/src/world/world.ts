@@ -5,6 +5,7 @@ import type { Holdings } from "../audit/holdings.ts";
 import type { Losses } from "../audit/losses.ts";
 import type { RecoveryWatch } from "../audit/recovery-watch.ts";
 import type { AppUnderTest } from "./apps.ts";
+import type { Canaries } from "./canaries.ts";
 import type { Caretaker } from "./caretaker.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Operator, Population } from "./population.ts";
@@ -18,7 +19,9 @@ export interface World {
   readonly backend: Backend;
   /** Logs of all processes, and the journal of the faults. */
   readonly folder: string;
+  readonly escrowDir: string;
   readonly leaseMs: number;
+  readonly canaries: Canaries;
   readonly apps: readonly AppUnderTest[];
   /** The client secret that each app is registered with at its provider. */
   readonly secrets: ReadonlyMap<string, string>;

@@ -1,7 +1,6 @@
 import type { Grant, RefreshToken } from "./grant.ts";
 import { type Client, type Counters, Ledger } from "./ledger.ts";
 import type { ProviderKind, RulesByKind } from "./provider-rules.ts";
-import { createTokenSeal } from "./token-seal.ts";
 
 /** A ledger as JSON. Rules are not part of it: they belong to the process that runs. */
 export interface LedgerSnapshot {
@@ -29,8 +28,8 @@ export function takeSnapshot(ledger: Ledger): LedgerSnapshot {
 }
 
 /** A ledger that continues the saved one: every token issued before is known again. */
-export function restoreLedger(snapshot: LedgerSnapshot, rules: RulesByKind): Ledger {
-  const ledger = new Ledger(rules, createTokenSeal(snapshot.secret));
+export function restoreLedger(snapshot: LedgerSnapshot, rules: RulesByKind, tokenMark?: string): Ledger {
+  const ledger = new Ledger(rules, { savedSecret: snapshot.secret, tokenMark });
   for (const client of snapshot.clients) ledger.clients.set(client.id, client);
   Object.assign(ledger.counters, snapshot.counters);
   for (const saved of snapshot.grants) {

@@ -29,6 +29,13 @@ export interface MintRequest {
   ageMs: () => number;
 }
 
+export interface LedgerOptions {
+  /** Of the token seal of the ledger that this one continues. */
+  savedSecret?: string | undefined;
+  /** Letters and digits at the beginning of every token. */
+  tokenMark?: string | undefined;
+}
+
 /** What the simulator remembers: clients, grants and every token ever issued. No HTTP, no timers, no clock. */
 export class Ledger {
   readonly rules: RulesByKind;
@@ -44,11 +51,11 @@ export class Ledger {
   changes = 0;
   readonly #restored: boolean;
 
-  /** With `seal`, the ledger continues an earlier one, whose last moments may be missing from what was saved. */
-  constructor(rules: RulesByKind, seal?: TokenSeal) {
+  /** With `savedSecret`, the ledger continues an earlier one, whose last moments may be missing from what was saved. */
+  constructor(rules: RulesByKind, { savedSecret, tokenMark }: LedgerOptions = {}) {
     this.rules = rules;
-    this.seal = seal ?? createTokenSeal();
-    this.#restored = seal !== undefined;
+    this.seal = createTokenSeal(savedSecret, tokenMark);
+    this.#restored = savedSecret !== undefined;
     this.counters = { xero: noCounters(), quickbooks: noCounters(), strict: noCounters() };
   }
 

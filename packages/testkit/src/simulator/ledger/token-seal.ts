@@ -27,7 +27,8 @@ const tagBytes = 12;
 const valueLength = ((fieldBytes + tagBytes) * 4) / 3;
 const valuePattern = /^[\w-]+$/;
 
-export function createTokenSeal(secret: string = randomBytes(secretBytes).toString("hex")): TokenSeal {
+/** @param mark letters and digits at the beginning of every value, by which tokens can be found wherever they are */
+export function createTokenSeal(secret: string = randomBytes(secretBytes).toString("hex"), mark = ""): TokenSeal {
   const input = Buffer.alloc(secretBytes + fieldBytes);
   input.write(secret, "hex");
   const fields = input.subarray(secretBytes);
@@ -41,12 +42,12 @@ export function createTokenSeal(secret: string = randomBytes(secretBytes).toStri
     fields.writeUInt32BE(token.grantNo, 1);
     fields.writeUInt32BE(token.number, 5);
     fields.writeUIntBE(token.expiresAt, 9, 6);
-    return Buffer.concat([fields, tag()]).toString("base64url");
+    return mark + Buffer.concat([fields, tag()]).toString("base64url");
   }
 
   function open(value: string): SealedToken | null {
-    if (value.length !== valueLength || !valuePattern.test(value)) return null;
-    const bytes = Buffer.from(value, "base64url");
+    if (value.length !== mark.length + valueLength || !value.startsWith(mark) || !valuePattern.test(value)) return null;
+    const bytes = Buffer.from(value.slice(mark.length), "base64url");
     bytes.copy(fields, 0, 0, fieldBytes);
     if (!tag().equals(bytes.subarray(fieldBytes))) return null;
     return {
