@@ -39,7 +39,7 @@ export interface BreakerWatch {
   /** Takes note of a refresh that has ended. Returns at once, and costs nothing when it went well. */
   note(report: Pick<RefreshReport, "claim" | "outcome">): void;
   /**
-   * Looks at the apps of those settlements that would end a grant, so that the wave they belong to is
+   * Looks at the apps of those settlements that would end a grant, or that nobody vouches for, so that the wave they belong to is
    * seen before its first grant ends. Never rejects and never takes long.
    */
   beforeSettle(settlements: readonly Settlement[]): Promise<void>;
@@ -113,7 +113,7 @@ export function watchBreakers(parts: BreakerWatchParts): BreakerWatch {
     },
 
     async beforeSettle(settlements) {
-      const ending = settlements.filter(({ decision }) => decision.state === "needs_reauth");
+      const ending = settlements.filter(isRefusedForGood);
       if (ending.length === 0) return;
       const looks = Promise.all([...new Set(ending.map(({ appId }) => appId))].map(look));
       inBackground(looks);
@@ -124,6 +124,10 @@ export function watchBreakers(parts: BreakerWatchParts): BreakerWatch {
       while (underWay.size > 0) await Promise.all(underWay);
     },
   };
+}
+
+function isRefusedForGood({ decision }: Settlement): boolean {
+  return decision.state === "needs_reauth" || decision.events.some(({ kind }) => kind === "ending_held");
 }
 
 interface Opening {

@@ -11,6 +11,7 @@ import {
   isTransient,
   loadApps,
   nextCandidate,
+  readVouching,
   renewLeases,
   type Settlement,
   type Store,
@@ -29,6 +30,7 @@ import { openApp } from "./open-app.ts";
 import { openBreakerWatch } from "./open-breaker-watch.ts";
 import { createPresentToken } from "./present-token.ts";
 import type { RefreshParts, RefreshReport } from "./refresh-connection.ts";
+import { createVouch } from "./vouch.ts";
 
 const LARGEST_CLAIM = 256;
 const LARGEST_SETTLE = 128;
@@ -131,6 +133,11 @@ export function createRefreshParts({
       next: (...args: Parameters<RefreshParts["candidates"]["next"]>) => nextCandidate(store, ...args),
       drop: (id: bigint) => dropCandidate(store, id),
     },
+    vouch: createVouch({
+      policy,
+      read: (connectionId, limits) => readVouching(store, connectionId, limits),
+      onError,
+    }),
     vault,
     emit: (report: RefreshReport) => {
       emit(report);

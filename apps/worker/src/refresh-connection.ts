@@ -1,4 +1,4 @@
-import { type Decision, decide, isSuccess, type Outcome } from "@evergrant/core";
+import { type Decision, decide, holdEnding, isSuccess, type Outcome } from "@evergrant/core";
 import type { RefreshSignal } from "@evergrant/queue";
 import type { Claim, Lease, SealedTokens, Settlement } from "@evergrant/store";
 import type { TokenVault } from "@evergrant/store/secrets";
@@ -8,6 +8,7 @@ import type { TakeOverVerdict } from "./escrow/take-over.ts";
 import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
 import { type CandidateParts, presentCandidates } from "./present-candidates.ts";
 import type { PresentedAnswer, PresentedToken, PresentToken } from "./present-token.ts";
+import type { Ending } from "./vouch.ts";
 
 /** The end of one refresh, as it is told to logs and metrics. Holds no token. */
 export interface RefreshReport {
@@ -34,6 +35,8 @@ export interface RefreshParts {
     readonly next: (lease: Lease, ...rest: Parameters<CandidateParts["next"]>) => ReturnType<CandidateParts["next"]>;
     readonly drop: CandidateParts["drop"];
   };
+  /** Asked before a grant is ended for what its provider says: whether the app's other connections vouch for the app. */
+  readonly vouch: (ending: Ending) => Promise<boolean>;
   readonly vault: TokenVault;
   readonly settle: (settlement: Settlement) => Promise<SafeSettleResult>;
   readonly emit: (report: RefreshReport) => void;
@@ -63,12 +66,8 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
     const sentAt = clock();
     const { token, answer, fromCandidate } = await ask(claim, app, lease, parts);
     const now = clock();
-    const decision = withNotes(
-      decide(claim.connection, answer.outcome, app.descriptor, { sentAt, now, isProbe: claim.isProbe }),
-      claim,
-      now,
-      fromCandidate,
-    );
+    const decided = decide(claim.connection, answer.outcome, app.descriptor, { sentAt, now, isProbe: claim.isProbe });
+    const decision = withNotes(await believe(decided, claim, now, parts), claim, now, fromCandidate);
     const durationMs = now - sentAt;
     const latenessMs = Math.max(0, claim.claimedAt - claim.dueAt);
     const result = await parts.settle({
@@ -112,6 +111,15 @@ async function ask(claim: Claim, app: AppCredentials, lease: HeldLease, parts: R
     if (other !== null) return { ...other, fromCandidate: true };
   }
   return { token: current, answer, fromCandidate: false };
+}
+
+/** A grant ends only while its app is known to be in order. */
+async function believe(decision: Decision, claim: Claim, now: number, parts: RefreshParts): Promise<Decision> {
+  if (decision.state !== "needs_reauth") return decision;
+  const { connection, appId } = claim;
+  const firstStrikeAt = decision.firstStrikeAt ?? now;
+  if (await parts.vouch({ connectionId: connection.id, appId, firstStrikeAt, now })) return decision;
+  return holdEnding(decision, connection, now);
 }
 
 function identity(claim: Claim): Pick<Settlement, "connectionId" | "appId" | "intentId" | "generation"> {

@@ -12,6 +12,7 @@ const policy: BreakerPolicy = {
   rejectedShare: 0.1,
   leastMisconfigured: 3,
   probeMs: 15_000,
+  vouchWithinMs: 86_400_000,
 };
 const calm: AnswersInWindow = { rejected: 1, succeeded: 20 };
 const wave: AnswersInWindow = { rejected: 10, succeeded: 20 };
@@ -52,7 +53,7 @@ function report(connectionId: string, kind: OutcomeKind, over: Partial<Claim> & 
 }
 
 function settlementOf(appId: string, state: "active" | "needs_reauth"): Settlement {
-  return { appId, decision: { state } } as Settlement;
+  return { appId, decision: { state, events: [] as Settlement["decision"]["events"] } } as Settlement;
 }
 
 describe("misconfigured", () => {
@@ -198,6 +199,14 @@ describe("before a settle", () => {
     ]);
     expect(calls).toEqual(["read a", "read b", "opened b rejections"]);
     expect(opened).toMatchObject([{ appId: "b" }]);
+  });
+
+  test("whose ending nobody vouched for its app is looked at as well", async () => {
+    const { watch, opened } = world({ readAnswers: async () => ({ ...wave, readAt: READ_AT }) });
+    const held = settlementOf("a", "active");
+    const events = [{ kind: "ending_held" }] as const;
+    await watch.beforeSettle([{ ...held, decision: { ...held.decision, events } }]);
+    expect(opened).toMatchObject([{ appId: "a" }]);
   });
 
   test("that ends none nothing is asked", async () => {

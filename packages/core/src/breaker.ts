@@ -12,6 +12,8 @@ export interface BreakerPolicy {
   readonly leastMisconfigured: number;
   /** How often one connection is tried while the breaker is open. */
   readonly probeMs: number;
+  /** No ending waits longer than this for the app's other connections to vouch for it. */
+  readonly vouchWithinMs: number;
 }
 
 /** Why a breaker is open. `rejections`: a wave of `invalid_grant`; `misconfigured`: the app itself is refused. */
@@ -37,6 +39,24 @@ export interface AnswersInWindow {
  */
 export function isWave({ rejected, succeeded }: AnswersInWindow, policy: BreakerPolicy): boolean {
   return rejected >= policy.leastRejected && rejected >= policy.rejectedShare * (rejected + succeeded);
+}
+
+/** How an app has fared since one of its connections was refused for the first time. Each connection counts once. */
+export interface Vouching extends AnswersInWindow {
+  /** The app's other connections that are asked by themselves, whatever they were answered. */
+  readonly others: number;
+}
+
+/**
+ * Whether refusals of one app may be believed: since the first one, so many other connections were refreshed that
+ * the refusals are no wave in the making, or all others there are. A wave takes ten refusals to be known; an app
+ * that is asked once in minutes would have lost some of them by then, one by one.
+ */
+export function isVouchedFor(
+  { rejected, succeeded, others }: Vouching,
+  { rejectedShare }: Pick<BreakerPolicy, "rejectedShare">,
+): boolean {
+  return succeeded >= Math.min(others, (rejected * (1 - rejectedShare)) / rejectedShare);
 }
 
 /**

@@ -6,10 +6,12 @@ export {
   type BreakerReason,
   continueRun,
   isMisconfigured,
+  isVouchedFor,
   isWave,
   type MisconfiguredRun,
   NO_MISCONFIGURED_RUN,
   reasonsDisproved,
+  type Vouching,
 } from "./breaker.ts";
 export { causeOfRejection, REJECTION_CAUSES, type RejectionCause } from "./cause.ts";
 export {
@@ -19,7 +21,7 @@ export {
   type ConnectionState,
   TRANSITIONS,
 } from "./connection.ts";
-export { type Decision, decide, STRIKES_TO_END } from "./decide.ts";
+export { type Decision, decide, holdEnding, STRIKES_TO_END } from "./decide.ts";
 export {
   type AnswerFields,
   type ClientAuthentication,

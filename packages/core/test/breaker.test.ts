@@ -3,6 +3,7 @@ import {
   type BreakerPolicy,
   continueRun,
   isMisconfigured,
+  isVouchedFor,
   isWave,
   type MisconfiguredRun,
   NO_MISCONFIGURED_RUN,
@@ -17,6 +18,7 @@ const policy: BreakerPolicy = {
   rejectedShare: 0.1,
   leastMisconfigured: 3,
   probeMs: 15_000,
+  vouchWithinMs: 86_400_000,
 };
 
 describe("a wave of rejections", () => {
@@ -34,6 +36,33 @@ describe("a wave of rejections", () => {
   test("never is none of all, whatever a policy says", () => {
     expect(isWave({ rejected: 1, succeeded: 0 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(true);
     expect(isWave({ rejected: 1, succeeded: 1 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(false);
+  });
+});
+
+describe("refusals of an app are believed", () => {
+  test.each([
+    ["nobody was refreshed since", 1, 0, 200, false],
+    ["one short of nine in ten", 1, 8, 200, false],
+    ["nine in ten were refreshed", 1, 9, 200, true],
+    ["each refusal takes its own nine", 2, 17, 200, false],
+    ["each refusal has its own nine", 2, 18, 200, true],
+    ["all others there are were refreshed", 1, 4, 4, true],
+    ["one of the others was not", 1, 3, 4, false],
+    ["the others were refused as well", 5, 0, 4, false],
+    ["there are no others", 1, 0, 0, true],
+  ])("%s: %i refused, %i refreshed of %i others is %s", (_, rejected, succeeded, others, expected) => {
+    expect(isVouchedFor({ rejected, succeeded, others }, policy)).toBe(expected);
+  });
+
+  test("wherever they are no wave in the making, and nowhere else", () => {
+    const grown = { ...policy, leastRejected: 1 };
+    for (let rejected = 1; rejected < 30; rejected += 1) {
+      for (let succeeded = 0; succeeded < 300; succeeded += 1) {
+        const atTheEdge = rejected === policy.rejectedShare * (rejected + succeeded);
+        const believed = isVouchedFor({ rejected, succeeded, others: 1_000 }, policy);
+        if (!atTheEdge) expect(believed).toBe(!isWave({ rejected, succeeded }, grown));
+      }
+    }
   });
 });
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type ConnectionSchedule, type Decision, decide, OUTCOME_KINDS, type Outcome } from "../src/index.ts";
+import {
+  type ConnectionSchedule,
+  type Decision,
+  decide,
+  holdEnding,
+  OUTCOME_KINDS,
+  type Outcome,
+} from "../src/index.ts";
 import { connection, DAY, descriptor, failure, MINUTE, NOW, success } from "./samples.ts";
 
 const after = (outcome: Outcome, row: Partial<ConnectionSchedule> = {}, now = NOW): Decision =>
@@ -48,6 +55,41 @@ describe("a grant ends only by the rule", () => {
       unknownSince: null,
     });
     expect(decision.events).toEqual([{ kind: "recovered", failures: 3, unknownForMs: 5_000 }]);
+  });
+});
+
+describe("an ending that is held", () => {
+  const HOUR = 60 * MINUTE;
+  const hold = (ageMs: number, row: Partial<ConnectionSchedule> = {}) => {
+    const struck = { strikes: 1, firstStrikeAt: NOW - ageMs, ...row };
+    return holdEnding(after(failure("rejected"), struck), { ...connection, ...struck }, NOW);
+  };
+
+  test("leaves the grant with its first strike, and tells that it was held and not that it ended", () => {
+    const held = hold(MINUTE);
+    expect(held).toMatchObject({ state: "active", strikes: 1, firstStrikeAt: NOW - MINUTE, cause: "unexplained" });
+    expect(held.events).toMatchObject([
+      { kind: "refresh_failed", strikes: 1, retryInMs: MINUTE },
+      { kind: "ending_held" },
+    ]);
+  });
+
+  test.each([
+    [MINUTE, MINUTE],
+    [40 * MINUTE, 40 * MINUTE],
+    [5 * HOUR, HOUR],
+  ])("%i ms after its first strike is looked at again in %i ms", (ageMs, waitMs) => {
+    expect(hold(ageMs).dueAt).toBe(NOW + waitMs);
+  });
+
+  test("of a connection that nobody schedules is not scheduled by it", () => {
+    expect(hold(MINUTE, { mode: "off" })).toMatchObject({ dueAt: null, events: [{ retryInMs: null }, {}] });
+    expect(hold(MINUTE, { mode: "off", unknownSince: NOW - 1 }).dueAt).toBe(NOW + MINUTE);
+  });
+
+  test("ends with the next refusal that is believed", () => {
+    const { strikes, firstStrikeAt } = hold(MINUTE);
+    expect(after(failure("rejected"), { strikes, firstStrikeAt })).toMatchObject({ state: "needs_reauth", strikes: 2 });
   });
 });
 

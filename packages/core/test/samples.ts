@@ -33,6 +33,7 @@ export const descriptor: ProviderDescriptor = {
     rejectedShare: 0.1,
     leastMisconfigured: 3,
     probeMs: 15_000,
+    vouchWithinMs: 86_400_000,
   },
   answerTimeoutMs: 2 * MINUTE,
 };

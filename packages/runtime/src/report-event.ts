@@ -17,7 +17,7 @@ const LINES: Readonly<Record<ConnectionEventKind, { level: "debug" | "info" | "w
   candidate_kept: { level: "warn", text: "a late token was kept as a candidate" },
   candidate_used: { level: "warn", text: "a candidate kept the connection alive" },
   settled_from_escrow: { level: "info", text: "settled from the escrow" },
-  ending_held: { level: "warn", text: "refused for good, but the app's breaker is open: nothing is ended" },
+  ending_held: { level: "warn", text: "refused for good, but the app itself is in doubt: nothing is ended" },
   revived: { level: "warn", text: "a late answer brought the connection back" },
   imported: { level: "info", text: "imported" },
   reconnected: { level: "info", text: "reconnected" },

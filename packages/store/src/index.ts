@@ -7,6 +7,7 @@ export { type ClosedBy, closeBreaker, endProbe, type FoundBreaker } from "./brea
 export { type BreakerSummary, listBreakers } from "./breaker/list-breakers.ts";
 export { type BreakerEvidence, openBreaker } from "./breaker/open-breaker.ts";
 export { type ReadAnswers, readAnswers } from "./breaker/read-answers.ts";
+export { readVouching } from "./breaker/read-vouching.ts";
 export { type Probe, takeProbe } from "./breaker/take-probe.ts";
 export { openStore, type Store, type StoreOptions } from "./client.ts";
 export { describeStoreError, isRefusal, isTimeout, isTransient } from "./client-errors.ts";

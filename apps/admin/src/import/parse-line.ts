@@ -135,7 +135,14 @@ function unknownField(names: readonly string[]): string {
   return `${name === undefined ? "unknown field" : `unknown field "${name}"`}; known are ${known}`;
 }
 
+/** A token that was given as id as well is none, also where the line is rejected for something else. */
 function readId(value: unknown): string | null {
-  const parsed = z.object({ id }).safeParse(value);
-  return parsed.success ? parsed.data.id : null;
+  const parsed = z.looseObject({ id }).safeParse(value);
+  if (!parsed.success) return null;
+  const { id: found, ...others } = parsed.data;
+  const tokens = Object.entries(others).filter(([name]) => /token/i.test(name));
+  const isToken = tokens.some(
+    ([, text]) => typeof text === "string" && text.length >= SHORTEST_TOKEN_SOUGHT && found.includes(text),
+  );
+  return isToken ? null : found;
 }

@@ -34,7 +34,7 @@ function inWords(kind: string, detail: Record<string, unknown>): string {
     case "settled_from_escrow":
       return `had waited ${Math.round(Number(detail.waitedMs ?? 0) / 1_000)} s for the database`;
     case "ending_held":
-      return "refused for good, but the app's breaker is open";
+      return "refused for good, but the app itself is in doubt";
     case "revived":
       return "a late answer brought a living token";
     default:

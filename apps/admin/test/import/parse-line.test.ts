@@ -191,3 +191,12 @@ describe("a bad line is refused with its reason:", () => {
     expect(parseLine(line({ id: "no id", mode: "sometimes" }))).toHaveProperty("id", null);
   });
 });
+
+test.each([
+  ["unknown field", line({ id: CANARY, wrong: 1 })],
+  ["token under another name", JSON.stringify({ id: `x-${CANARY}`, app: "xero-prod", refresh_token: CANARY })],
+  ["app missing", JSON.stringify({ id: CANARY, refreshToken: CANARY })],
+])("an id that is a token of its line is not told, whatever the line is rejected for: %s", (_, text) => {
+  expect(parseLine(text)).toMatchObject({ id: null });
+  expect(parseLine(line({ wrong: 1 }))).toMatchObject({ id: "acme-xero" });
+});

@@ -47,6 +47,7 @@ export const genericDefaults: GenericDefaults = {
     rejectedShare: 0.1,
     leastMisconfigured: 3,
     probeMs: 15 * SECOND_MS,
+    vouchWithinMs: DAY_MS,
   },
   // Twice the 60 s after which common gateways give up (nginx, AWS load balancers): by then a longer
   // wait brings no answer.

@@ -18,8 +18,8 @@ export interface FoundBreaker {
 }
 
 /**
- * Closes an app's breaker. What the app's fault kept from being refreshed becomes due now. Refusals of a
- * wave are forgotten, since they were about the app and not about their grants; unless they are accepted,
+ * Closes an app's breaker. What the app's fault kept from being refreshed, or from being believed, becomes
+ * due now. Refusals of a wave are forgotten, since they were about the app and not about their grants; unless they are accepted,
  * which is only possible for a wave: then a second refusal ends those grants, and so it does for each
  * connection that is found to have left by then.
  *
@@ -92,15 +92,16 @@ function closeStatement(appId: string, by: ClosedBy, condition: Prisma.Sql): Pri
     ), put_off AS (
       SELECT c.id, c.due_at > now() AS waits
       FROM connection c
-      WHERE NOT ${isAccepted} AND ${IS_SCHEDULED} AND (c.first_strike_at IS NOT NULL OR c.last_outcome = 'misconfigured')
+      WHERE ${IS_SCHEDULED} AND (c.first_strike_at IS NOT NULL OR c.last_outcome = 'misconfigured')
         AND c.id IN (${putOffIds()})
       ORDER BY c.id
       FOR NO KEY UPDATE
     ), forward AS (
       UPDATE connection c
       SET due_at = least(c.due_at, date_trunc('milliseconds', now())),
-          strikes = CASE WHEN a.breaker_reason = 'rejections' THEN 0 ELSE c.strikes END,
-          first_strike_at = CASE WHEN a.breaker_reason = 'rejections' THEN NULL ELSE c.first_strike_at END
+          strikes = CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN 0 ELSE c.strikes END,
+          first_strike_at =
+            CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN NULL ELSE c.first_strike_at END
       FROM put_off p, app a WHERE c.id = p.id
     ), count_forward AS (
       SELECT count(*) FILTER (WHERE waits)::int AS connections FROM put_off

@@ -5,7 +5,7 @@ import type { EscrowEntry, EscrowPlace } from "./escrow.ts";
 
 const SUFFIX = ".sealed";
 const AWAITED_SUFFIX = ".awaited";
-/** Long past its end nobody is about to renew a mark. */
+/** Long past its end nobody is about to renew a mark, and whoever looks into the folder takes it away. */
 const ENDED_MARKS_KEPT_MS = 60_000;
 const OWNER_ONLY = 0o700;
 
@@ -36,6 +36,7 @@ export function createFileEscrow(directory: string): EscrowPlace {
       await syncDirectory(directory);
     },
     async readAll() {
+      await removeEndedMarks(directory);
       const ids = await listIds(directory);
       const found = await Promise.all(ids.map(async (id) => ({ id, sealed: await readIfThere(fileOf(id)) })));
       return found.flatMap(({ id, sealed }) => (sealed === null ? [] : [{ id, sealed }]));
@@ -46,7 +47,6 @@ export function createFileEscrow(directory: string): EscrowPlace {
     count: async () => (await listIds(directory)).length,
     async markAwaited(connectionIds, forMs) {
       await makeDirectory(directory);
-      await removeEndedMarks(directory);
       const until = Date.now() + forMs;
       await Promise.all(connectionIds.map((id) => writeMark(markOf(directory, id), until)));
     },

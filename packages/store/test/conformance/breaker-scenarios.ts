@@ -165,6 +165,54 @@ export function breakerScenarios(bench: Bench): void {
     });
   });
 
+  describe("what vouches for an app", () => {
+    const SHARE = { rejectedShare: 0.2 };
+    const read = (id: string) => bench.under.store.readVouching(id, SHARE);
+    const refresh = async (id: string) =>
+      bench.settle(bench.succeed(await bench.claim(id), undefined, { dueAt: bench.under.now() }));
+
+    test("are the connections refreshed since one's own first refusal, no more than it takes", async () => {
+      const appId = await bench.app();
+      const ids = await bench.connections(["a", "b", "c", "d", "e", "f", "g"], { appId });
+      const [own = "", before = "", ...rest] = ids;
+      await refresh(before);
+      await bench.under.pass(1_000);
+      await strike(own);
+      await bench.under.pass(1_000);
+      // Four for each refusal; of the six others no more are counted.
+      expect(await read(own)).toEqual({ rejected: 1, succeeded: 0, others: 4 });
+      for (const id of rest.slice(0, 3)) await refresh(id);
+      expect(await read(own)).toEqual({ rejected: 1, succeeded: 3, others: 4 });
+      await refresh(before);
+      await refresh(rest[3] ?? "");
+      expect(await read(own)).toEqual({ rejected: 1, succeeded: 4, others: 4 });
+    });
+
+    test("are fewer with every other refusal, also one that came before, while it awaits its second", async () => {
+      const appId = await bench.app();
+      const [own = "", early = "", late = ""] = await bench.connections(["a", "b", "c"], { appId });
+      await strike(early);
+      await bench.under.pass(1_000);
+      await strike(own);
+      expect(await read(own)).toEqual({ rejected: 2, succeeded: 0, others: 2 });
+      await bench.under.pass(1_000);
+      await bench.settle(bench.end(await bench.claim(late)));
+      expect(await read(own)).toEqual({ rejected: 3, succeeded: 0, others: 1 });
+    });
+
+    test("are asked for neither where an operator has accepted, nor while the breaker is open, nor without a refusal", async () => {
+      const { appId, ids } = await probing("rejections");
+      const [id = ""] = ids;
+      expect(await read(id)).toBeNull();
+      await bench.under.store.closeBreaker({ appId, by: "accepted" });
+      expect(await read(id)).toBeNull();
+      const other = await bench.app();
+      const [calm = ""] = await bench.connections(["a"], { appId: other });
+      expect(await read(calm)).toBeNull();
+      expect(await read("none")).toBeNull();
+    });
+  });
+
   describe("answers in the window", () => {
     test("are one for each connection: refused, or refreshed and not refused since", async () => {
       const appId = await bench.app();

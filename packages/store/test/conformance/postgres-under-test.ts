@@ -40,6 +40,7 @@ export async function openPostgresUnderTest(): Promise<StoreUnderTest> {
       saveCursor: (...rest) => operations.saveCursor(store, ...rest),
       readDue: (...rest) => operations.readDue(store, ...rest),
       readAnswers: (...rest) => operations.readAnswers(store, ...rest),
+      readVouching: (...rest) => operations.readVouching(store, ...rest),
       openBreaker: (...rest) => operations.openBreaker(store, ...rest),
       closeBreaker: (...rest) => operations.closeBreaker(store, ...rest),
       endProbe: (...rest) => operations.endProbe(store, ...rest),

@@ -18,6 +18,7 @@ export interface RefreshStore {
   readonly saveCursor: On<typeof store.saveCursor>;
   readonly readDue: On<typeof store.readDue>;
   readonly readAnswers: On<typeof store.readAnswers>;
+  readonly readVouching: On<typeof store.readVouching>;
   readonly openBreaker: On<typeof store.openBreaker>;
   readonly closeBreaker: On<typeof store.closeBreaker>;
   readonly endProbe: On<typeof store.endProbe>;

@@ -3,7 +3,6 @@ import { newClientSecret } from "../world/canaries.ts";
 import { isBreakerOpen } from "../world/caretaker.ts";
 import { runOrThrow } from "../world/population.ts";
 import { pick, type World } from "../world/world.ts";
-import { requireBusy } from "./busy-app.ts";
 import type { FaultKind, FaultRun, Injected, Part } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
@@ -20,7 +19,7 @@ export const mistakes: readonly FaultKind[] = [
     disturbs: ["settings"],
     lengths: { short: 3_000 },
     async inject(world, run) {
-      const app = await pickBusy(world, run);
+      const app = pick(world.apps, run.random);
       await setSecret(world, app, newClientSecret(world.canaries));
       return underWatch(world, run, app, () => setSecret(world, app, world.secrets.get(app.id) ?? ""));
     },
@@ -32,7 +31,7 @@ export const mistakes: readonly FaultKind[] = [
     disturbs: ["settings"],
     lengths: { short: 3_000 },
     async inject(world, run) {
-      const app = await pickBusy(world, run);
+      const app = pick(world.apps, run.random);
       const other = { clientId: `${app.id}-sandbox`, secret: newClientSecret(world.canaries) };
       const { provider, secrets } = world;
       await provider.register({ id: other.clientId, kind: app.kind, secrets: [other.secret], environment: "sandbox" });
@@ -42,12 +41,6 @@ export const mistakes: readonly FaultKind[] = [
     },
   },
 ];
-
-async function pickBusy(world: World, run: FaultRun): Promise<AppUnderTest> {
-  const app = pick(world.apps, run.random);
-  await requireBusy(world, [app]);
-  return app;
-}
 
 /** Goes on from when the app's breaker has opened, and is over when it has closed again by itself. */
 async function underWatch(

@@ -21,14 +21,14 @@ export const partitions: readonly FaultKind[] = [
   },
   {
     kind: "PostgreSQL out of reach of one worker",
-    weight: 22,
+    weight: 14,
     needs: ["postgres", "redis", "workers", "tokens", "answers"],
     lengths: { short: 7_000, long: { ms: 60_000, times: 2 } },
     inject: (world, run) => cutOff(world, run, (worker) => worker.postgres, 1),
   },
   {
     kind: "PostgreSQL out of reach of one worker whose provider is silent",
-    weight: 12,
+    weight: 8,
     needs: ["postgres", "redis", "provider", "workers", "settings", "tokens"],
     disturbs: ["answers"],
     lengths: { short: 7_000, long: { ms: 60_000, times: 1 } },

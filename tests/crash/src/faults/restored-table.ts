@@ -2,7 +2,6 @@ import { type AppUnderTest, lifetimeMs } from "../world/apps.ts";
 import { columns, newer, older } from "../world/backups.ts";
 import { acceptBreaker, isBreakerOpen } from "../world/caretaker.ts";
 import type { World } from "../world/world.ts";
-import { requireBusy } from "./busy-app.ts";
 import { type FaultKind, type FaultRun, NotPlaced } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
@@ -31,10 +30,6 @@ export const restoredTable: FaultKind = {
       throw new NotPlaced(obstacle);
     }
     const risky = world.apps.filter((app) => !app.hasGrace);
-    await requireBusy(world, risky).catch((error: unknown) => {
-      resume();
-      throw error;
-    });
     const startedAt = Date.now();
     await restore(world, run);
     const areOpen = () => allOf(risky, (app) => isBreakerOpen(world.postgres, app.id));

@@ -31,15 +31,13 @@ export interface AppUnderTest {
   readonly descriptor: object;
 }
 
-/** A fifth of the time in which each is refreshed once, as with Xero's 25 and the usual 5 minutes. */
-export const breakerWindowMs = 2 * second;
-
 const common = {
   retry: { firstMs: 300, maxMs: 2 * second },
   strikeGapMs: 2 * second,
   // Above every silence of a campaign: an answer that comes late is still the only copy of the next token.
   answerTimeoutMs: 120 * second,
-  breaker: { windowMs: breakerWindowMs, probeMs: second },
+  // A fifth of the time in which each is refreshed once, as with Xero's 25 and the usual 5 minutes.
+  breaker: { windowMs: 2 * second, probeMs: second },
 };
 
 const fresh = {

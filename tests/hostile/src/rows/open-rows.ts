@@ -139,6 +139,7 @@ function partsFor(store: Store, vault: TokenVault, given: HostileCase): RefreshP
     credentials: async () => app,
     present: async () => ({ outcome: judge(given.answer, given.descriptor, given.presented), secretId: null }),
     candidates: { next: async () => null, drop: async () => {} },
+    vouch: async () => true,
     vault,
     settle: async (settlement) => {
       const [result = "stale"] = await settle(store, [settlement], "hostile");

@@ -109,7 +109,10 @@ export async function createCanaryFleet(withRedis: boolean): Promise<CanaryFleet
     evergrant: async (args, input = "", commandEnv = keyEnv) =>
       keep(`evergrant ${args.slice(0, 2).join(" ")}`, await runRoom("admin", commandEnv, args, input)),
     fail: async (room, roomEnv) => keep(room, await runRoom(room, roomEnv)),
-    escrowed: async () => (redis === null ? filesIn(escrowFolder).length : redis.count("{canary}:escrow")),
+    escrowed: async () =>
+      redis === null
+        ? filesIn(escrowFolder).filter((path) => path.endsWith(".sealed")).length
+        : redis.count("{canary}:escrow"),
     places: () => ({
       texts: {
         ...printed,

@@ -14,8 +14,8 @@ export const needsReauth: Invariant = {
   promise: "`needs_reauth` is reached only by the rule",
   why:
     "Asking a customer to connect again is the most expensive thing that Evergrant can do, so it takes two refusals of the " +
-    "current token, a minute apart, with every kept candidate refused as well, and the app's breaker closed. A wave of " +
-    "refusals is taken for our own mistake until somebody says otherwise.",
+    "current token, a minute apart, with every kept candidate refused as well, the app's breaker closed, and the app's other " +
+    "connections refreshed meanwhile. A wave of refusals is taken for our own mistake until somebody says otherwise.",
   guards: [
     {
       does: "One refusal ends nothing",
@@ -40,6 +40,48 @@ export const needsReauth: Invariant = {
           find: "const ripe = !isProbe && now - connection.firstStrikeAt >= descriptor.strikeGapMs;",
           replace: "const ripe = !isProbe;",
           means: "two jobs in one second end the grant",
+        },
+      ],
+    },
+    {
+      does: "A refusal is believed only when the app's other connections were refreshed since the first one",
+      file: "apps/worker/src/refresh-connection.ts",
+      test: refreshTest("that would end a grant asks whether the app is vouched for"),
+      mutants: [
+        {
+          name: "nobody-vouches",
+          find: "const decision = withNotes(await believe(decided, claim, now, parts), claim, now, fromCandidate);",
+          replace: "const decision = withNotes(decided, claim, now, fromCandidate);",
+          means: "where the app is asked seldom, wrong credentials end one grant after the other",
+        },
+      ],
+    },
+    {
+      does: "Nine others have to be refreshed for each one that is refused",
+      file: "packages/core/src/breaker.ts",
+      test: {
+        file: "packages/core/test/breaker.test.ts",
+        name: "refusals of an app are believed one short of nine in ten",
+      },
+      mutants: [
+        {
+          name: "one-voucher-is-enough",
+          find: "return succeeded >= Math.min(others, (rejected * (1 - rejectedShare)) / rejectedShare);",
+          replace: "return succeeded >= Math.min(others, 1);",
+          means: "a restored backup in which some tokens still work ends the others",
+        },
+      ],
+    },
+    {
+      does: "Rows that cannot be read vouch for nothing",
+      file: "apps/worker/src/vouch.ts",
+      test: { file: "apps/worker/test/vouch.test.ts", name: "while the rows cannot be read no grant ends" },
+      mutants: [
+        {
+          name: "unread-rows-vouch",
+          find: "      onError(error);\n      return false;",
+          replace: "      onError(error);\n      return true;",
+          means: "a database in trouble ends grants",
         },
       ],
     },

@@ -1,5 +1,6 @@
 import { type Grant, isAccepted, judgeToken, lifeOf, type RulesByKind } from "@evergrant/testkit/rules";
 import { tokenIn } from "../fleet/plain-vault.ts";
+import { DESCRIPTORS } from "../provider/apps.ts";
 import { readTokenText } from "../provider/token-text.ts";
 import { type LiveCustomer, presentGrant } from "../world/live-customer.ts";
 import { MINUTE_MS } from "../world/settings.ts";
@@ -15,7 +16,7 @@ const FIRST_LOOK_MS = 65 * MINUTE_MS;
 /** How a connection came to need its customer. `avoidable` is the one that must never be. */
 export type Ending =
   | { readonly kind: "customer left" | "hard cap" | "lapsed while off" | "lapsed in an outage" | "answer lost" }
-  /** Our mistake, and too few connections met it for the breaker to tell it from customers who leave. */
+  /** Our mistake, too few connections met it for the breaker to tell it from customers who leave, and it lasted for long. */
   | { readonly kind: "wave too thin" }
   | { readonly kind: "avoidable"; readonly text: string };
 
@@ -32,8 +33,8 @@ export function explainEnding(
   const grant = presentGrant(customer);
   const rules = world.rules[grant.kind];
   const works = heldTokens(customer).find(({ token }) => isAccepted(judgeToken(grant, token, rules, world.now)));
-  if (works !== undefined && isOurMistake(customer) && !world.refused.isWave(customer.row.app, world.now)) {
-    return { kind: "wave too thin" };
+  if (works !== undefined && isOurMistake(customer) && wasDoubtedForLong(customer, world.now)) {
+    if (!world.refused.isWave(customer.row.app, world.now)) return { kind: "wave too thin" };
   }
   if (works !== undefined) {
     return { kind: "avoidable", text: `the grant lives, and its refresh token ${works.token.generation} is stored` };
@@ -57,6 +58,12 @@ export function explainEnding(
 
 function isOurMistake({ refusals }: LiveCustomer): boolean {
   return refusals.filter((refusal) => refusal.isOurMistake).length > 1;
+}
+
+/** As long as a refusal is not believed while nobody vouches for the app. */
+function wasDoubtedForLong({ chosen, refusals }: LiveCustomer, now: number): boolean {
+  const [first] = refusals;
+  return first !== undefined && now - first.at >= DESCRIPTORS[chosen.appId].breaker.vouchWithinMs;
 }
 
 function explainLapse({ row, since, chosen }: LiveCustomer, lapsedAt: number, disturbances: Disturbances): Ending {

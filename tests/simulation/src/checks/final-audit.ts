@@ -7,8 +7,8 @@ import type { Disturbances } from "./disturbances.ts";
 import { heldTokens } from "./held-tokens.ts";
 import { LATE_AFTER_MS, type Watch } from "./watch.ts";
 
-/** Two refusals a minute apart, and the tick between. */
-const NOTICED_WITHIN_MS = 5 * MINUTE_MS;
+/** Two refusals a minute apart, and the tick between; or the last look before a refusal is believed without vouchers. */
+const NOTICED_WITHIN_MS = 65 * MINUTE_MS;
 
 interface World {
   readonly now: number;
@@ -46,9 +46,9 @@ function auditActive(customer: LiveCustomer, { now, rules, disturbances }: World
   const grant = presentGrant(customer);
   const { endedAt } = lifeOf(grant, rules[grant.kind], now);
   if (endedAt === null) return;
-  const { keepaliveMs } = DESCRIPTORS[appId].schedule;
+  const { breaker, schedule } = DESCRIPTORS[appId];
   const calmMs = disturbances.longestCalmMs(appId, Math.max(endedAt, since, disturbedUntil), now);
-  if (calmMs > keepaliveMs + NOTICED_WITHIN_MS) {
+  if (calmMs > schedule.keepaliveMs + breaker.vouchWithinMs + NOTICED_WITHIN_MS) {
     watch.note("unnoticed", customer, `its grant ended ${Math.round((now - endedAt) / MINUTE_MS)} minutes ago`);
   }
 }

@@ -70,6 +70,7 @@ export class Database {
       saveCursor: through(store.saveCursor),
       readDue: through(store.readDue),
       readAnswers: through(store.readAnswers),
+      readVouching: through(store.readVouching),
       openBreaker: through(store.openBreaker),
       closeBreaker: through(store.closeBreaker),
       endProbe: through(store.endProbe),

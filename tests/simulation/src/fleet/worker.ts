@@ -6,6 +6,7 @@ import { createPresentToken } from "@evergrant/worker/present-token";
 import { type RefreshParts, type RefreshReport, refreshConnection } from "@evergrant/worker/refresh-connection";
 import { settleWaiting } from "@evergrant/worker/settle-waiting";
 import { createTakeOver } from "@evergrant/worker/take-over";
+import { createVouch } from "@evergrant/worker/vouch";
 import type { Watch } from "../checks/watch.ts";
 import { APP_IDS, type AppId, DESCRIPTORS } from "../provider/apps.ts";
 import type { Conditions } from "../provider/conditions.ts";
@@ -112,8 +113,10 @@ function wire(process: VirtualProcess, parts: WorkerParts, isStopping: () => boo
   const onError = () => {
     lastTroubleAt = clock.now;
   };
+  const policy = async (appId: string) =>
+    APP_IDS.flatMap((id) => (id === appId ? [DESCRIPTORS[id].breaker] : []))[0] ?? null;
   const breakers = watchBreakers({
-    policy: async (appId) => APP_IDS.flatMap((id) => (id === appId ? [DESCRIPTORS[id].breaker] : []))[0] ?? null,
+    policy,
     readAnswers: (...rest) => store.readAnswers(...rest),
     open: (...rest) => store.openBreaker(...rest),
     endProbe: (...rest) => store.endProbe(...rest),
@@ -158,6 +161,7 @@ function wire(process: VirtualProcess, parts: WorkerParts, isStopping: () => boo
       next: (...rest) => store.nextCandidate(...rest),
       drop: (...rest) => store.dropCandidate(...rest),
     },
+    vouch: createVouch({ policy, read: (...rest) => store.readVouching(...rest), onError }),
     vault: plainVault,
     settle: (settlement) => settleInVirtualTime(settlement, { process, write, keeper, isStopping, onError }),
     emit: (report) => breakers.note(report),

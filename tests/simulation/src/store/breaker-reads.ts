@@ -1,4 +1,4 @@
-import type { BreakerPolicy } from "@evergrant/core";
+import type { BreakerPolicy, Vouching } from "@evergrant/core";
 import type * as store from "@evergrant/store";
 import { isInDoubt, isScheduled } from "./breaker.ts";
 import type { AppRow, ConnectionRow, Tables } from "./tables.ts";
@@ -21,6 +21,28 @@ export function readAnswers(
   }
   const most = Math.ceil((rejected * (1 - rejectedShare)) / rejectedShare) + 1;
   return { rejected, succeeded: countRefreshed(app, since, most), readAt: tables.now() };
+}
+
+/** As `readVouching` of the real store. */
+export function readVouching(
+  tables: Tables,
+  connectionId: string,
+  { rejectedShare }: Pick<Window, "rejectedShare">,
+): Vouching | null {
+  const own = tables.connections.get(connectionId);
+  if (own === undefined || own.app.breakerState !== "closed" || !isInDoubt(own)) return null;
+  const { app } = own;
+  const since = own.firstStrikeAt ?? 0;
+  const rejected = [...app.struck].filter(
+    (row) => isInDoubt(row) && ((row.firstStrikeAt ?? 0) > since || isScheduled(row)),
+  ).length;
+  const needed = Math.ceil((rejected * (1 - rejectedShare)) / rejectedShare);
+  let others = 0;
+  for (const row of app.connections) {
+    if (others >= needed) break;
+    if (row !== own && isScheduled(row)) others += 1;
+  }
+  return { rejected, succeeded: countRefreshed(app, since, needed), others };
 }
 
 /** Newest first: each connection by its last refresh, those that were refused since left out. */

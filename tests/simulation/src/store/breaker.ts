@@ -51,11 +51,11 @@ function close(tables: Tables, app: AppRow, by: store.ClosedBy, mayClose: boolea
   const closes = app.breakerState !== "closed" && mayClose;
   if (!closes) return { ...found, closed: false, broughtForward: 0 };
   const now = tables.now();
-  const putOff = by === "accepted" ? [] : app.connections.filter((row) => isPutOff(row, app.breakerReason));
+  const putOff = app.connections.filter((row) => isPutOff(row, app.breakerReason));
   const broughtForward = putOff.filter(({ dueAt }) => (dueAt ?? 0) > now).length;
   for (const row of putOff) {
     app.due.set(row, Math.min(row.dueAt ?? now, now));
-    if (app.breakerReason !== "rejections") continue;
+    if (app.breakerReason !== "rejections" || by === "accepted") continue;
     row.strikes = 0;
     strike(row, null);
   }

@@ -1,6 +1,6 @@
 import type * as store from "@evergrant/store";
 import { closeBreaker, endProbe, openBreaker } from "./breaker.ts";
-import { readAnswers, takeProbe } from "./breaker-reads.ts";
+import { readAnswers, readVouching, takeProbe } from "./breaker-reads.ts";
 import { dropCandidate, nextCandidate } from "./candidates.ts";
 import { claim } from "./claim.ts";
 import { isLeaseAlive, renewLeases } from "./lease.ts";
@@ -25,6 +25,7 @@ export interface RefreshStore {
   readonly saveCursor: On<typeof store.saveCursor>;
   readonly readDue: On<typeof store.readDue>;
   readonly readAnswers: On<typeof store.readAnswers>;
+  readonly readVouching: On<typeof store.readVouching>;
   readonly openBreaker: On<typeof store.openBreaker>;
   readonly closeBreaker: On<typeof store.closeBreaker>;
   readonly endProbe: On<typeof store.endProbe>;
@@ -44,6 +45,7 @@ export function createMemoryStore(tables: Tables): RefreshStore {
     saveCursor: async (...rest) => saveCursor(tables, ...rest),
     readDue: async (...rest) => readDue(tables, ...rest),
     readAnswers: async (...rest) => readAnswers(tables, ...rest),
+    readVouching: async (...rest) => readVouching(tables, ...rest),
     openBreaker: async (...rest) => openBreaker(tables, ...rest),
     closeBreaker: async (...rest) => closeBreaker(tables, ...rest),
     endProbe: async (...rest) => endProbe(tables, ...rest),

@@ -1,0 +1,43 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type BreakerPolicy, isVouchedFor, type Vouching } from "@evergrant/core";
+
+/** The token was refused already: nothing is lost by asking again another time. */
+const LONGEST_LOOK_MS = 1_000;
+
+/** Of a connection that has been refused as often as it takes to end its grant. */
+export interface Ending {
+  readonly connectionId: string;
+  readonly appId: string;
+  /** Epoch ms, by the database's clock, as `now`. */
+  readonly firstStrikeAt: number;
+  readonly now: number;
+}
+
+/**
+ * Says whether a grant may be ended: the app's other connections vouch for it, or nobody has for so long that it
+ * has to be believed. While the rows cannot be read it may not: an ending is never urgent. Never rejects.
+ */
+export function createVouch({
+  policy,
+  read,
+  onError,
+}: {
+  /** Null when the app is gone. */
+  readonly policy: (appId: string) => Promise<BreakerPolicy | null>;
+  readonly read: (connectionId: string, policy: BreakerPolicy) => Promise<Vouching | null>;
+  readonly onError: (error: unknown) => void;
+}): (ending: Ending) => Promise<boolean> {
+  const look = async ({ connectionId, appId, firstStrikeAt, now }: Ending) => {
+    const limits = await policy(appId);
+    if (limits === null || now - firstStrikeAt >= limits.vouchWithinMs) return true;
+    const vouching = await read(connectionId, limits);
+    return vouching === null || isVouchedFor(vouching, limits);
+  };
+  return (ending) => {
+    const looked = look(ending).catch((error: unknown) => {
+      onError(error);
+      return false;
+    });
+    return Promise.race([looked, delay(LONGEST_LOOK_MS, false, { ref: false })]);
+  };
+}

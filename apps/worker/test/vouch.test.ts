@@ -1,0 +1,44 @@
+import type { BreakerPolicy, Vouching } from "@evergrant/core";
+import { xero } from "@evergrant/providers";
+import { expect, test } from "vitest";
+import { createVouch } from "../src/vouch.ts";
+
+const HOUR = 3_600_000;
+const policy: BreakerPolicy = { ...xero.breaker, rejectedShare: 0.1, vouchWithinMs: 24 * HOUR };
+const ending = { connectionId: "acme", appId: "app", firstStrikeAt: 0, now: HOUR };
+const alone: Vouching = { rejected: 1, succeeded: 0, others: 9 };
+
+function vouchFor(read: () => Promise<Vouching | null>, limits: BreakerPolicy | null = policy) {
+  const errors: unknown[] = [];
+  const vouch = createVouch({ policy: async () => limits, read, onError: (error) => errors.push(error) });
+  return { vouch, errors };
+}
+
+test("a grant ends when the app's other connections were refreshed since its first refusal, and not before", async () => {
+  expect(await vouchFor(async () => alone).vouch(ending)).toBe(false);
+  expect(await vouchFor(async () => ({ ...alone, succeeded: 9 })).vouch(ending)).toBe(true);
+});
+
+test("a grant ends when there is nothing to wait for: its refusal was accepted, or its app is gone", async () => {
+  expect(await vouchFor(async () => null).vouch(ending)).toBe(true);
+  expect(await vouchFor(async () => alone, null).vouch(ending)).toBe(true);
+});
+
+test("nobody waits for ever: after a day the provider is believed", async () => {
+  const { vouch } = vouchFor(async () => alone);
+  expect(await vouch({ ...ending, now: 24 * HOUR - 1 })).toBe(false);
+  expect(await vouch({ ...ending, now: 24 * HOUR })).toBe(true);
+});
+
+test("while the rows cannot be read no grant ends", async () => {
+  const { vouch, errors } = vouchFor(() => Promise.reject(new Error("the database is away")));
+  expect(await vouch(ending)).toBe(false);
+  expect(errors).toMatchObject([{ message: "the database is away" }]);
+});
+
+test("a look that hangs keeps a settle waiting for a second, and ends no grant", async () => {
+  const { vouch, errors } = vouchFor(() => new Promise(() => {}));
+  // Only the look's own limit ends this.
+  expect(await vouch(ending)).toBe(false);
+  expect(errors).toEqual([]);
+});

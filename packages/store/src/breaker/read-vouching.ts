@@ -1,0 +1,47 @@
+import type { BreakerPolicy, Vouching } from "@evergrant/core";
+import type { Store } from "../client.ts";
+import { IN_DOUBT, IS_SCHEDULED } from "./in-doubt.ts";
+
+/**
+ * Counts what `isVouchedFor` needs to know of the app of a connection that has been refused, since its first refusal.
+ * Refreshes and other connections are counted no further than they matter: the cost follows the refusals.
+ *
+ * @returns null when there is nothing to wait for: an operator has accepted its refusal, it has none, or the app's
+ *   breaker is not closed, which holds every ending anyway
+ * @throws the driver's error when the database is away
+ */
+export async function readVouching(
+  { prisma }: Pick<Store, "prisma">,
+  connectionId: string,
+  { rejectedShare }: Pick<BreakerPolicy, "rejectedShare">,
+): Promise<Vouching | null> {
+  const refreshedPerRefused = (1 - rejectedShare) / rejectedShare;
+  const [row] = await prisma.$queryRaw<Vouching[]>`
+    WITH app AS (
+      SELECT a.id, a.breaker_accepted_at, c.first_strike_at AS since
+      FROM connection c JOIN oauth_app a ON a.id = c.app_id
+      WHERE c.id = ${connectionId} AND a.breaker_state = 'closed' AND ${IN_DOUBT}
+    ), refused AS (
+      SELECT count(*) AS connections
+      FROM app a JOIN connection c ON c.app_id = a.id
+      WHERE ${IN_DOUBT} AND (c.first_strike_at > a.since OR ${IS_SCHEDULED})
+    ), needed AS (
+      SELECT ceil(least(connections * ${refreshedPerRefused}::float8, 1e15))::bigint AS connections FROM refused
+    ), refreshed AS (
+      SELECT count(*) AS connections FROM (
+        SELECT FROM app a JOIN connection c ON c.app_id = a.id
+        WHERE c.last_refreshed_at > a.since AND c.first_strike_at IS NULL
+        LIMIT (SELECT connections FROM needed)
+      ) counted
+    ), others AS (
+      SELECT count(*) AS connections FROM (
+        SELECT FROM app a JOIN connection c ON c.app_id = a.id
+        WHERE c.id <> ${connectionId} AND ${IS_SCHEDULED}
+        LIMIT (SELECT connections FROM needed)
+      ) counted
+    )
+    SELECT refused.connections::float8 AS rejected, refreshed.connections::float8 AS succeeded,
+           others.connections::float8 AS others
+    FROM app, refused, refreshed, others`;
+  return row ?? null;
+}
