@@ -186,7 +186,7 @@ export const needsReauth: Invariant = {
       mutants: [
         {
           name: "strikes-outlive-the-wave",
-          find: "strikes = CASE WHEN a.breaker_reason = 'rejections' THEN 0 ELSE c.strikes END",
+          find: "strikes = CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN 0 ELSE c.strikes END",
           replace: "strikes = c.strikes",
           means: "one more refusal ends a grant that our own mistake had struck",
         },
