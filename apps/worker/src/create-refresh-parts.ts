@@ -74,11 +74,7 @@ export function createRefreshParts({
     leaseMs,
     renew: (held) => renewLeases(store, held, leaseMs),
     isAlive: (lease, marginMs) => isLeaseAlive(store, lease, marginMs),
-    onUnrenewed: (held) =>
-      safekeeping.stillAwaits(
-        held.map(({ connectionId }) => connectionId),
-        leaseMs,
-      ),
+    onUnrenewed: (held) => safekeeping.stillAwaits(held, leaseMs),
     onError: (error) => {
       noteTrouble();
       onError(error);

@@ -1,5 +1,10 @@
 import type { Lease } from "@evergrant/store";
 
+/** A lease, and the generation whose token is presented under it. */
+export interface AskingLease extends Lease {
+  readonly generation: number;
+}
+
 /** A lease as its holder sees it. */
 export interface HeldLease {
   stillHeld(): Promise<boolean>;
@@ -15,7 +20,7 @@ export interface LeaseKeeper {
    *
    * @param askedAt when the claim was asked for, by the keeper's clock: the lease began after that
    */
-  during<T>(lease: Lease, askedAt: number, work: (held: HeldLease) => Promise<T>): Promise<T>;
+  during<T>(lease: AskingLease, askedAt: number, work: (held: HeldLease) => Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -26,7 +31,8 @@ const RENEWALS_PER_LEASE = 3;
  * @param renew renews the leases named, answers with the intents that were renewed; may throw when the
  *   database is away, then the next round tries again
  * @param onUnrenewed gets the leases that could not be renewed in time, a third of their life before they end at the
- *   latest, and again each third: their answers may still come, and others must be told by another way
+ *   latest, and those that somebody has taken over, again each third: their answers may still come, and others must be
+ *   told by another way
  * @param isAlive whether a lease is still ours and has `marginMs` to go
  * @param monotonicMs milliseconds of a clock that never jumps
  */
@@ -41,13 +47,13 @@ export function keepLeases({
   readonly leaseMs: number;
   readonly renew: (leases: readonly Lease[]) => Promise<ReadonlySet<string>>;
   readonly isAlive: (lease: Lease, marginMs: number) => Promise<boolean>;
-  readonly onUnrenewed: (leases: readonly Lease[]) => void;
+  readonly onUnrenewed: (leases: readonly AskingLease[]) => void;
   readonly onError: (error: unknown) => void;
   readonly monotonicMs: () => number;
 }): LeaseKeeper {
   const periodMs = leaseMs / RENEWALS_PER_LEASE;
   /** When each lease was last known to begin: it is ours for `leaseMs` from then. */
-  const held = new Map<string, { readonly lease: Lease; at: number }>();
+  const held = new Map<string, { readonly lease: AskingLease; at: number }>();
   let renewing = false;
 
   const leases = () => [...held.values()].map(({ lease }) => lease);
@@ -58,11 +64,15 @@ export function keepLeases({
     renewing = true;
     try {
       const asked = monotonicMs();
-      const renewed = await renew(leases());
+      const toRenew = leases();
+      const renewed = await renew(toRenew);
       for (const intentId of renewed) {
         const entry = held.get(intentId);
         if (entry !== undefined) entry.at = asked;
       }
+      // Taken over while the database was out of reach, and the answer is still to come.
+      const missing = toRenew.filter(({ intentId }) => held.has(intentId) && !renewed.has(intentId));
+      if (missing.length > 0) onUnrenewed(missing);
     } catch (error) {
       onUnrenewed(leases());
       onError(error);

@@ -58,7 +58,8 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
   if (claimed === null) return DONE;
   const { claim, askedAt } = claimed;
   const clock = databaseClock(claim.claimedAt, parts.monotonicMs);
-  return parts.leases.during({ connectionId, intentId: claim.intentId }, askedAt, async (lease) => {
+  const { intentId, generation } = claim;
+  return parts.leases.during({ connectionId, intentId, generation }, askedAt, async (lease) => {
     if (claim.unsettledSince !== null && (await parts.takeOver(claim)) !== "nothing") return DONE;
     const app = await parts.credentials(claim.appId);
     // A process that was stopped since its claim may wake to find that another has taken over.

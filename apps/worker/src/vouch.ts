@@ -1,8 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type BreakerPolicy, isVouchedFor, type Vouching } from "@evergrant/core";
+import { batch } from "./batch.ts";
 
 /** The token was refused already: nothing is lost by asking again another time. */
 const LONGEST_LOOK_MS = 1_000;
+/** Of those that come at once, so that the first of them hear in time. */
+const LONGEST_ROUND_MS = 500;
+const MOST_AT_ONCE = 256;
 
 /** Of a connection that has been refused as often as it takes to end its grant. */
 export interface Ending {
@@ -22,22 +26,32 @@ export function createVouch({
   read,
   onError,
 }: {
-  /** Null when the app is gone. */
+  /** Null when the app is not known. */
   readonly policy: (appId: string) => Promise<BreakerPolicy | null>;
   readonly read: (connectionId: string, policy: BreakerPolicy) => Promise<Vouching | null>;
   readonly onError: (error: unknown) => void;
 }): (ending: Ending) => Promise<boolean> {
   const look = async ({ connectionId, appId, firstStrikeAt, now }: Ending) => {
     const limits = await policy(appId);
-    if (limits === null || now - firstStrikeAt >= limits.vouchWithinMs) return true;
+    // An app that is not known here is another look's business.
+    if (limits === null) return false;
+    if (now - firstStrikeAt >= limits.vouchWithinMs) return true;
     const vouching = await read(connectionId, limits);
     return vouching === null || isVouchedFor(vouching, limits);
   };
-  return (ending) => {
-    const looked = look(ending).catch((error: unknown) => {
+  const lookSafely = (ending: Ending) =>
+    look(ending).catch((error: unknown) => {
       onError(error);
       return false;
     });
-    return Promise.race([looked, delay(LONGEST_LOOK_MS, false, { ref: false })]);
-  };
+  /** One at a time, and none of those that come too late: settles and renewals need the database more. */
+  const lookInTurn = batch<Ending, boolean>(async (endings) => {
+    const startedAt = performance.now();
+    const answers: boolean[] = [];
+    for (const ending of endings) {
+      answers.push(performance.now() - startedAt < LONGEST_ROUND_MS && (await lookSafely(ending)));
+    }
+    return answers;
+  }, MOST_AT_ONCE);
+  return (ending) => Promise.race([lookInTurn(ending), delay(LONGEST_LOOK_MS, false, { ref: false })]);
 }

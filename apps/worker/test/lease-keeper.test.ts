@@ -1,9 +1,8 @@
-import type { Lease } from "@evergrant/store";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { keepLeases } from "../src/lease-keeper.ts";
+import { type AskingLease, keepLeases } from "../src/lease-keeper.ts";
 
 const leaseMs = 30_000;
-const lease: Lease = { connectionId: "acme", intentId: "intent" };
+const lease: AskingLease = { connectionId: "acme", intentId: "intent", generation: 7 };
 
 /** A refresh in flight, and when each word of its unrenewed lease was given, in ms since its claim. */
 function refreshInFlight(renew: () => Promise<ReadonlySet<string>>) {
@@ -52,6 +51,15 @@ describe("a lease that cannot be renewed is told of before it ends, and as long 
     const { told } = refreshInFlight(() => new Promise(() => {}));
     await vi.advanceTimersByTimeAsync(leaseMs);
     expect(told).toEqual([20_000, 30_000]);
+  });
+
+  test("by somebody who has taken it over before the database was back", async () => {
+    const { told, end } = refreshInFlight(async () => new Set());
+    await vi.advanceTimersByTimeAsync(leaseMs);
+    expect(told).toEqual([10_000, 20_000, 30_000]);
+    await end();
+    await vi.advanceTimersByTimeAsync(leaseMs);
+    expect(told).toHaveLength(3);
   });
 
   test("and one that is renewed is not spoken of", async () => {

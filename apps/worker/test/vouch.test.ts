@@ -19,9 +19,31 @@ test("a grant ends when the app's other connections were refreshed since its fir
   expect(await vouchFor(async () => ({ ...alone, succeeded: 9 })).vouch(ending)).toBe(true);
 });
 
-test("a grant ends when there is nothing to wait for: its refusal was accepted, or its app is gone", async () => {
+test("a grant ends when there is nothing to wait for, as when its refusal was accepted", async () => {
   expect(await vouchFor(async () => null).vouch(ending)).toBe(true);
-  expect(await vouchFor(async () => alone, null).vouch(ending)).toBe(true);
+});
+
+test("a grant does not end while this worker does not know its app", async () => {
+  expect(await vouchFor(async () => null, null).vouch(ending)).toBe(false);
+});
+
+test("many endings at once are looked at one after the other, and those that come too late are held", async () => {
+  let underWay = 0;
+  let most = 0;
+  let looks = 0;
+  const { vouch } = vouchFor(async () => {
+    underWay += 1;
+    looks += 1;
+    most = Math.max(most, underWay);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    underWay -= 1;
+    return null;
+  });
+  const answers = await Promise.all(Array.from({ length: 200 }, () => vouch(ending)));
+  expect(most).toBe(1);
+  expect(looks).toBeLessThan(100);
+  expect(answers.filter(Boolean).length).toBeGreaterThan(0);
+  expect(answers.filter((mayEnd) => !mayEnd).length).toBeGreaterThan(100);
 });
 
 test("nobody waits for ever: after a day the provider is believed", async () => {

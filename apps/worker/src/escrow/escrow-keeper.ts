@@ -3,6 +3,12 @@ import type { Escrow } from "@evergrant/store/escrow";
 import type { TokenVault } from "@evergrant/store/secrets";
 import { settlementToText, textToSettlement, type WaitingSettlement } from "./settlement-text.ts";
 
+/** A token request: for a connection, with the token of this generation. */
+export interface AwaitedRequest {
+  readonly connectionId: string;
+  readonly generation: number;
+}
+
 /** The escrow as this worker uses it: settlements in the clear on this side, sealed entries on the other. */
 export interface EscrowKeeper {
   /** @throws EscrowError when no place takes them */
@@ -14,9 +20,12 @@ export interface EscrowKeeper {
   remove(intentIds: readonly string[]): Promise<void>;
   /** All that waits and was not settled by this process. `complete` is false when a place could not be looked into. */
   readAll(): Promise<{ readonly waiting: readonly WaitingSettlement[]; readonly complete: boolean }>;
-  /** Tells the others that these connections' answers are still awaited here. @throws EscrowError when no place takes it */
-  markAwaited: Escrow["markAwaited"];
-  readAwaited: Escrow["readAwaited"];
+  /** Tells the others that the answers to these requests are still awaited here. @throws EscrowError when no place takes it */
+  markAwaited(requests: readonly AwaitedRequest[], forMs: number): Promise<void>;
+  /** Which of these somebody awaits the answer to, in order. `complete` is false when a place could not be looked into. */
+  readAwaited(
+    requests: readonly AwaitedRequest[],
+  ): Promise<{ readonly awaited: readonly boolean[]; readonly complete: boolean }>;
 }
 
 /**
@@ -67,8 +76,11 @@ export function createEscrowKeeper({
       const open = entries.filter(({ id }) => !settled.has(id));
       return { waiting: open.flatMap(({ id, sealed }) => openEntry(id, sealed)), complete };
     },
-    markAwaited: (connectionIds, forMs) => escrow.markAwaited(connectionIds, forMs),
-    readAwaited: (connectionIds) => escrow.readAwaited(connectionIds),
+    markAwaited: (requests, forMs) => escrow.markAwaited(requests.map(nameOf), forMs),
+    async readAwaited(requests) {
+      const { awaited, complete } = await escrow.readAwaited(requests.map(nameOf));
+      return { awaited: requests.map((request) => awaited.has(nameOf(request))), complete };
+    },
   };
 
   function openEntry(id: string, sealed: Uint8Array): WaitingSettlement[] {
@@ -79,4 +91,9 @@ export function createEscrowKeeper({
       return [];
     }
   }
+}
+
+/** With its generation: what is awaited with a spent token keeps nobody from asking with the next one. */
+function nameOf({ connectionId, generation }: AwaitedRequest): string {
+  return `${generation}:${connectionId}`;
 }

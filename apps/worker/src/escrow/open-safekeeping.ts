@@ -4,7 +4,7 @@ import type { Escrow } from "@evergrant/store/escrow";
 import type { TokenVault } from "@evergrant/store/secrets";
 import { batch } from "../batch.ts";
 import { drainEscrow } from "./drain-escrow.ts";
-import { createEscrowKeeper } from "./escrow-keeper.ts";
+import { type AwaitedRequest, createEscrowKeeper } from "./escrow-keeper.ts";
 import { type SafeSettleParts, type SafeSettleResult, settleSafely } from "./settle-safely.ts";
 import { settleWaiting } from "./settle-waiting.ts";
 import type { WaitingSettlement } from "./settlement-text.ts";
@@ -23,8 +23,8 @@ export interface Safekeeping {
     parts: Omit<SafeSettleParts, "escrow" | "onUnsafe">,
   ): Promise<readonly (SafeSettleResult | Error)[]>;
   takeOver(claim: Claim): Promise<TakeOverVerdict>;
-  /** Tells the others for `forMs` that the answers for these connections are still awaited here. Never throws. */
-  stillAwaits(connectionIds: readonly string[], forMs: number): void;
+  /** Tells the others for `forMs` that the answers to these requests are still awaited here. Never throws. */
+  stillAwaits(requests: readonly AwaitedRequest[], forMs: number): void;
   close(): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export function openSafekeeping({
           logger.error({ err: error, waiting }, "the escrow does not take them either: this process alone keeps them"),
       }),
     takeOver: batch(createTakeOver({ ...waitingParts, onError }), LARGEST_TAKE_OVER),
-    stillAwaits: (connectionIds, forMs) => void keeper.markAwaited(connectionIds, forMs).catch(onError),
+    stillAwaits: (requests, forMs) => void keeper.markAwaited(requests, forMs).catch(onError),
     close: () => drain.close(),
   };
 }

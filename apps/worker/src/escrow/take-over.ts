@@ -1,5 +1,5 @@
 import type { Claim, Settlement, SettleResult } from "@evergrant/store";
-import type { EscrowKeeper } from "./escrow-keeper.ts";
+import type { AwaitedRequest, EscrowKeeper } from "./escrow-keeper.ts";
 import { settleWaiting, type WaitingParts } from "./settle-waiting.ts";
 import type { WaitingSettlement } from "./settlement-text.ts";
 
@@ -31,17 +31,21 @@ export function createTakeOver({
   };
   return async (claims) => {
     // In this order: whoever stops awaiting an answer has put it into the escrow by then.
-    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(({ connection }) => connection.id));
+    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(requestOf));
     const { waiting, complete } = await escrow.readAll();
     return Promise.all(
-      claims.map((claim) => {
+      claims.map((claim, index) => {
         const left = lastOf(waiting, claim);
         if (left !== undefined) return settleFor(claim, left);
-        if (awaited.has(claim.connection.id)) return "awaited";
+        if (awaited[index] === true) return "awaited";
         return complete && sawAwaited ? "nothing" : "unreadable";
       }),
     );
   };
+}
+
+function requestOf({ connection, generation }: Claim): AwaitedRequest {
+  return { connectionId: connection.id, generation };
 }
 
 /** Only what presented the token that is still current can end this refresh. */

@@ -16,9 +16,12 @@ function takeOver(
   const looks: string[] = [];
   const answer = createTakeOver({
     escrow: {
-      readAwaited: async (ids) => {
+      readAwaited: async (requests) => {
         looks.push("awaited");
-        return { awaited: new Set(ids.filter((id) => awaited.includes(id))), complete: sawAwaited };
+        const isAwaited = requests.map(({ connectionId, generation }) =>
+          awaited.includes(`${connectionId} ${generation}`),
+        );
+        return { awaited: isAwaited, complete: sawAwaited };
       },
       readAll: async () => {
         looks.push("waiting");
@@ -71,13 +74,13 @@ test("while a part of the escrow cannot be looked into, nobody is told that noth
 });
 
 test("a refresh whose answer is still awaited by a worker without its database is nobody else's", async () => {
-  const { verdict, written } = await takeOver([], { awaited: ["acme"] });
+  const { verdict, written } = await takeOver([], { awaited: ["acme 7"] });
   expect([verdict, written]).toEqual(["awaited", []]);
-  expect((await takeOver([], { awaited: ["other"] })).verdict).toBe("nothing");
+  expect((await takeOver([], { awaited: ["acme 6", "other 7"] })).verdict).toBe("nothing");
 });
 
 test("an answer that has come meanwhile is taken, whoever says that it is awaited", async () => {
-  const { verdict, looks } = await takeOver([{ settlement: aSettlement(), putAt: 1 }], { awaited: ["acme"] });
+  const { verdict, looks } = await takeOver([{ settlement: aSettlement(), putAt: 1 }], { awaited: ["acme 7"] });
   expect(verdict).toBe("settled");
   // The other way round, one that comes in between would be in neither.
   expect(looks).toEqual(["awaited", "waiting"]);

@@ -25,15 +25,15 @@ export interface Escrow {
   /** @throws EscrowError when a place could not be looked into */
   count(): Promise<number>;
   /**
-   * Says for `forMs` that the answers to the requests for these connections are awaited: by a worker that lives, and
-   * that cannot renew its leases because it alone has lost the database. To be said again while that lasts.
+   * Says for `forMs` that the answers to these requests are awaited: by a worker that lives, and that cannot renew its
+   * leases because it alone has lost the database. To be said again while that lasts. The caller names the requests.
    *
    * @throws EscrowError when no place takes it
    */
-  markAwaited(connectionIds: readonly string[], forMs: number): Promise<void>;
+  markAwaited(requests: readonly string[], forMs: number): Promise<void>;
   /** Which of these are awaited by anybody. `complete` is false when a place could not be looked into. Never rejects. */
   readAwaited(
-    connectionIds: readonly string[],
+    requests: readonly string[],
   ): Promise<{ readonly awaited: ReadonlySet<string>; readonly complete: boolean }>;
   close(): Promise<void>;
 }
@@ -47,5 +47,5 @@ export type EscrowPlace = Omit<Escrow, "hasPlace" | "readAll" | "readAwaited"> &
   /** For messages. */
   readonly name: string;
   readAll(): Promise<readonly EscrowEntry[]>;
-  readAwaited(connectionIds: readonly string[]): Promise<readonly string[]>;
+  readAwaited(requests: readonly string[]): Promise<readonly string[]>;
 };

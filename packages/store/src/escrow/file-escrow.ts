@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { EscrowEntry, EscrowPlace } from "./escrow.ts";
@@ -36,7 +36,9 @@ export function createFileEscrow(directory: string): EscrowPlace {
       await syncDirectory(directory);
     },
     async readAll() {
-      await removeEndedMarks(directory);
+      await removeEndedMarks(directory).catch(() => {
+        // A folder that can be read and not written: its entries matter, old marks do not.
+      });
       const ids = await listIds(directory);
       const found = await Promise.all(ids.map(async (id) => ({ id, sealed: await readIfThere(fileOf(id)) })));
       return found.flatMap(({ id, sealed }) => (sealed === null ? [] : [{ id, sealed }]));
@@ -45,15 +47,15 @@ export function createFileEscrow(directory: string): EscrowPlace {
       await Promise.all(ids.map((id) => rm(fileOf(id), { force: true })));
     },
     count: async () => (await listIds(directory)).length,
-    async markAwaited(connectionIds, forMs) {
+    async markAwaited(requests, forMs) {
       await makeDirectory(directory);
       const until = Date.now() + forMs;
-      await Promise.all(connectionIds.map((id) => writeMark(markOf(directory, id), until)));
+      await Promise.all(requests.map((id) => writeMark(markOf(directory, id), until)));
     },
-    async readAwaited(connectionIds) {
-      const ends = await Promise.all(connectionIds.map((id) => readEnd(markOf(directory, id))));
+    async readAwaited(requests) {
+      const ends = await Promise.all(requests.map((id) => readEnd(markOf(directory, id))));
       const now = Date.now();
-      return connectionIds.filter((_, index) => (ends[index] ?? 0) > now);
+      return requests.filter((_, index) => (ends[index] ?? 0) > now);
     },
     close: async () => {},
   };
@@ -64,14 +66,14 @@ async function makeDirectory(directory: string): Promise<void> {
   if (made !== undefined) await syncDirectory(dirname(made));
 }
 
-/** A connection's id may hold whatever a file's name may not. */
-function markOf(directory: string, connectionId: string): string {
-  return join(directory, `${createHash("sha256").update(connectionId).digest("hex")}${AWAITED_SUFFIX}`);
+/** A request's name may hold whatever a file's may not. */
+function markOf(directory: string, request: string): string {
+  return join(directory, `${createHash("sha256").update(request).digest("hex")}${AWAITED_SUFFIX}`);
 }
 
 /** Whole or not at all for whoever reads; not synced, since a power cut ends the worker that awaits as well. */
 async function writeMark(file: string, until: number): Promise<void> {
-  const draft = `${file}.${process.pid}.draft`;
+  const draft = `${file}.${randomUUID()}.draft`;
   await writeFile(draft, `${until}`, { mode: 0o600 });
   await rename(draft, file);
 }

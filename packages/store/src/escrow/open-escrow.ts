@@ -38,12 +38,12 @@ function combine(places: readonly EscrowPlace[]): Escrow {
       const counts = await everywhere(places, (place) => place.count());
       return counts.reduce((sum, count) => sum + count, 0);
     },
-    async markAwaited(connectionIds, forMs) {
-      if (connectionIds.length > 0) await firstThatTakes(places, (place) => place.markAwaited(connectionIds, forMs));
+    async markAwaited(requests, forMs) {
+      if (requests.length > 0) await firstThatTakes(places, (place) => place.markAwaited(requests, forMs));
     },
-    async readAwaited(connectionIds) {
-      if (connectionIds.length === 0) return { awaited: new Set(), complete: true };
-      const looks = await Promise.allSettled(places.map((place) => place.readAwaited(connectionIds)));
+    async readAwaited(requests) {
+      if (requests.length === 0) return { awaited: new Set(), complete: true };
+      const looks = await Promise.allSettled(places.map((place) => place.readAwaited(requests)));
       const found = looks.flatMap((look): readonly string[] => (look.status === "fulfilled" ? look.value : []));
       return { awaited: new Set(found), complete: looks.every((look) => look.status === "fulfilled") };
     },

@@ -16,7 +16,7 @@ export function createRedisEscrow(options: {
   readonly onError: (error: Error) => void;
 }): EscrowPlace {
   const key = `{${options.namespace}}:escrow`;
-  const awaitedKey = (connectionId: string) => `{${options.namespace}}:awaited:${connectionId}`;
+  const awaitedKey = (request: string) => `{${options.namespace}}:awaited:${request}`;
   const redis = new Redis(options.url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -39,14 +39,14 @@ export function createRedisEscrow(options: {
       await redis.hdel(key, ...ids);
     },
     count: () => redis.hlen(key),
-    async markAwaited(connectionIds, forMs) {
+    async markAwaited(requests, forMs) {
       const marks = redis.pipeline();
-      for (const id of connectionIds) marks.set(awaitedKey(id), "", "PX", Math.ceil(forMs));
+      for (const request of requests) marks.set(awaitedKey(request), "", "PX", Math.ceil(forMs));
       for (const [error] of (await marks.exec()) ?? []) if (error) throw error;
     },
-    async readAwaited(connectionIds) {
-      const marks = await redis.mget(connectionIds.map(awaitedKey));
-      return connectionIds.filter((_, index) => typeof marks[index] === "string");
+    async readAwaited(requests) {
+      const marks = await redis.mget(requests.map(awaitedKey));
+      return requests.filter((_, index) => typeof marks[index] === "string");
     },
     close: async () => redis.disconnect(),
   };

@@ -178,6 +178,16 @@ export const escrowGuards: readonly Guard[] = [
         test: cutOff("is silent"),
         means: "a database that is silent is no failure, and nobody is told",
       },
+      {
+        name: "taken-over-is-forgotten",
+        find: "      if (missing.length > 0) onUnrenewed(missing);\n",
+        replace: "",
+        test: {
+          file: "apps/worker/test/lease-keeper.test.ts",
+          name: "by somebody who has taken it over before the database was back",
+        },
+        means: "its database is back before the answer, and the next one to take over asks again",
+      },
     ],
   },
   {
@@ -187,15 +197,15 @@ export const escrowGuards: readonly Guard[] = [
     mutants: [
       {
         name: "awaited-is-asked-again",
-        find: '        if (awaited.has(claim.connection.id)) return "awaited";\n',
+        find: '        if (awaited[index] === true) return "awaited";\n',
         replace: "",
         means: "the word is given and nobody listens",
       },
       {
         name: "awaited-is-looked-at-last",
-        find: "    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(({ connection }) => connection.id));\n    const { waiting, complete } = await escrow.readAll();\n",
+        find: "    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(requestOf));\n    const { waiting, complete } = await escrow.readAll();\n",
         replace:
-          "    const { waiting, complete } = await escrow.readAll();\n    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(({ connection }) => connection.id));\n",
+          "    const { waiting, complete } = await escrow.readAll();\n    const { awaited, complete: sawAwaited } = await escrow.readAwaited(claims.map(requestOf));\n",
         test: takeOver("an answer that has come meanwhile is taken"),
         means: "an answer that comes between the two looks is in neither",
       },
