@@ -39,8 +39,8 @@ export interface BreakerWatch {
   /** Takes note of a refresh that has ended. Returns at once, and costs nothing when it went well. */
   note(report: Pick<RefreshReport, "claim" | "outcome">): void;
   /**
-   * Looks at the apps of those settlements that would end a grant, or that nobody vouches for, so that the wave they belong to is
-   * seen before its first grant ends. Never rejects and never takes long.
+   * Looks at the apps of those settlements that would end a grant, or that nobody vouches for, so that the wave
+   * they belong to is seen before its first grant ends. Never rejects and never takes long.
    */
   beforeSettle(settlements: readonly Settlement[]): Promise<void>;
   /** Resolves when nothing of what was noted is under way any more. */

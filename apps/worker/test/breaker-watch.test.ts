@@ -10,12 +10,13 @@ const policy: BreakerPolicy = {
   windowMs: 300_000,
   leastRejected: 10,
   rejectedShare: 0.1,
+  acceptedShare: 0.8,
   leastMisconfigured: 3,
   probeMs: 15_000,
   vouchWithinMs: 86_400_000,
 };
-const calm: AnswersInWindow = { rejected: 1, succeeded: 20 };
-const wave: AnswersInWindow = { rejected: 10, succeeded: 20 };
+const calm: AnswersInWindow = { rejected: 1, expected: 0, succeeded: 20 };
+const wave: AnswersInWindow = { rejected: 10, expected: 0, succeeded: 20 };
 
 function world(over: Partial<BreakerWatchParts> = {}) {
   const calls: string[] = [];

@@ -117,31 +117,17 @@ describe("a refresh", () => {
   });
 
   test("that failed settles too, without tokens", async () => {
-    const rejected: Outcome = {
-      kind: "rejected",
-      reason: "invalid_grant",
-      retryAfterMs: null,
-      mayHaveRotated: false,
-      evidence,
-    };
-    const { settled, signal } = await run(rejected);
+    const { settled, signal } = await run(failureOf("rejected"));
     expect(settled).toMatchObject([{ outcome: "rejected", tokens: null, decision: { strikes: 1, state: "active" } }]);
     expect(signal).toEqual({ kind: "done" });
   });
 
   test("that would end a grant asks whether the app is vouched for, and holds the ending while it is not", async () => {
-    const rejected: Outcome = {
-      kind: "rejected",
-      reason: "invalid_grant",
-      retryAfterMs: null,
-      mayHaveRotated: false,
-      evidence,
-    };
     const firstStrikeAt = CLAIMED_AT - 90_000;
     const struck = { ...claimed, connection: { ...claimed.connection, strikes: 1, firstStrikeAt } };
     const endings: unknown[] = [];
     const end = (isVouchedFor: boolean) =>
-      run(rejected, {
+      run(failureOf("rejected"), {
         claim: async () => ({ claim: struck, askedAt: 1_000 }),
         vouch: async (ending) => {
           endings.push(ending);
@@ -150,9 +136,9 @@ describe("a refresh", () => {
       });
     expect((await end(true)).settled).toMatchObject([{ decision: { state: "needs_reauth", strikes: 2 } }]);
     expect((await end(false)).settled).toMatchObject([{ decision: { state: "active", strikes: 1, firstStrikeAt } }]);
-    const ending = { connectionId: "acme", appId: "app", firstStrikeAt, now: CLAIMED_AT + 400 };
+    const ending = { connectionId: "acme", appId: "app", firstStrikeAt, now: CLAIMED_AT + 400, failures: 1 };
     expect(endings).toEqual([ending, ending]);
-    await run(rejected, { vouch: () => Promise.reject(new Error("a first refusal ends nothing")) });
+    await run(failureOf("rejected"), { vouch: () => Promise.reject(new Error("a first refusal ends nothing")) });
   });
 
   test.each(["settled", "awaited", "unreadable"] as const)(

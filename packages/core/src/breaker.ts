@@ -8,6 +8,8 @@ export interface BreakerPolicy {
   readonly leastRejected: number;
   /** … and they are at least this share of all that were answered in it, 0 to 1. */
   readonly rejectedShare: number;
+  /** The share instead of those that have not been refreshed since an operator accepted that customers leave. */
+  readonly acceptedShare: number;
   /** So many connections in a row were refused for the app's own fault, and none was refreshed in between. */
   readonly leastMisconfigured: number;
   /** How often one connection is tried while the breaker is open. */
@@ -25,9 +27,11 @@ export const BREAKER_REASONS: readonly BreakerReason[] = ["rejections", "misconf
 export interface AnswersInWindow {
   /**
    * Refused for the first time in the window, or earlier and still awaiting the second refusal, which would
-   * end them. Those that an operator's acceptance covers do not count.
+   * end them. Those that were when an operator accepted that they had left do not count.
    */
   readonly rejected: number;
+  /** Of those, the connections that have not been refreshed since that acceptance: more who leave are expected among them. */
+  readonly expected: number;
   /** Refreshed in the window and not refused since. */
   readonly succeeded: number;
 }
@@ -35,10 +39,28 @@ export interface AnswersInWindow {
 /**
  * Whether so many grants of one app were refused at once that it must be taken for our mistake (a wrong
  * environment, a restored backup, code that lost tokens) until somebody says otherwise. A few are normal:
- * customers leave.
+ * customers leave. Once an operator has accepted that many do, nearly all have to be refused for a wave: a mistake
+ * of ours that comes on top of it meets everybody.
  */
-export function isWave({ rejected, succeeded }: AnswersInWindow, policy: BreakerPolicy): boolean {
-  return rejected >= policy.leastRejected && rejected >= policy.rejectedShare * (rejected + succeeded);
+export function isWave(answers: AnswersInWindow, policy: BreakerPolicy): boolean {
+  return wavesIn(answers, policy).some(
+    ({ refused, share }) => refused >= policy.leastRejected && refused >= share * (refused + answers.succeeded),
+  );
+}
+
+/** A wave is looked for among the connections that no acceptance speaks for, and among all. */
+function wavesIn({ rejected, expected }: Omit<AnswersInWindow, "succeeded">, policy: Shares) {
+  return [
+    { refused: rejected - expected, share: policy.rejectedShare },
+    { refused: rejected, share: policy.acceptedShare },
+  ];
+}
+
+type Shares = Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">;
+
+/** Beyond so many connections that were refreshed it makes no difference to `isWave` how many they were. Pure. */
+export function refreshedThatCount(refused: Omit<AnswersInWindow, "succeeded">, policy: Shares): number {
+  return Math.max(...wavesIn(refused, policy).map(({ refused: count, share }) => (count * (1 - share)) / share));
 }
 
 /** How an app has fared since one of its connections was refused for the first time. Each connection counts once. */
@@ -52,11 +74,8 @@ export interface Vouching extends AnswersInWindow {
  * the refusals are no wave in the making, or all others there are. A wave takes ten refusals to be known; an app
  * that is asked once in minutes would have lost some of them by then, one by one.
  */
-export function isVouchedFor(
-  { rejected, succeeded, others }: Vouching,
-  { rejectedShare }: Pick<BreakerPolicy, "rejectedShare">,
-): boolean {
-  return succeeded >= Math.min(others, (rejected * (1 - rejectedShare)) / rejectedShare);
+export function isVouchedFor({ succeeded, others, ...refused }: Vouching, policy: Shares): boolean {
+  return succeeded >= Math.min(others, refreshedThatCount(refused, policy));
 }
 
 /**

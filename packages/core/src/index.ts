@@ -11,6 +11,7 @@ export {
   type MisconfiguredRun,
   NO_MISCONFIGURED_RUN,
   reasonsDisproved,
+  refreshedThatCount,
   type Vouching,
 } from "./breaker.ts";
 export { causeOfRejection, REJECTION_CAUSES, type RejectionCause } from "./cause.ts";

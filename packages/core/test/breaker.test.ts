@@ -16,6 +16,7 @@ const policy: BreakerPolicy = {
   windowMs: 300_000,
   leastRejected: 10,
   rejectedShare: 0.1,
+  acceptedShare: 0.8,
   leastMisconfigured: 3,
   probeMs: 15_000,
   vouchWithinMs: 86_400_000,
@@ -30,12 +31,27 @@ describe("a wave of rejections", () => {
     ["a large number that is a small share", 100, 5_000, false],
     ["nothing at all", 0, 0, false],
   ])("%s: %i refused and %i refreshed is %s", (_, rejected, succeeded, expected) => {
-    expect(isWave({ rejected, succeeded }, policy)).toBe(expected);
+    expect(isWave({ rejected, expected: 0, succeeded }, policy)).toBe(expected);
+  });
+
+  test.each([
+    ["a third leaves", 100, 100, 200, false],
+    ["nearly all are refused: that is no leaving", 10, 10, 2, true],
+    ["nine are refused: too few to tell", 9, 9, 0, false],
+    ["ten that were refreshed since are refused, besides those expected", 40, 30, 60, true],
+    ["nine that were refreshed since are refused, besides those expected", 39, 30, 60, false],
+  ])("after an acceptance, when %s: %i refused, %i of them expected, %i refreshed is %s", (_, ...row) => {
+    const [rejected, expected, succeeded, isOne] = row;
+    expect(isWave({ rejected, expected, succeeded }, policy)).toBe(isOne);
   });
 
   test("never is none of all, whatever a policy says", () => {
-    expect(isWave({ rejected: 1, succeeded: 0 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(true);
-    expect(isWave({ rejected: 1, succeeded: 1 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(false);
+    expect(isWave({ rejected: 1, expected: 0, succeeded: 0 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(
+      true,
+    );
+    expect(isWave({ rejected: 1, expected: 0, succeeded: 1 }, { ...policy, leastRejected: 1, rejectedShare: 1 })).toBe(
+      false,
+    );
   });
 });
 
@@ -51,7 +67,13 @@ describe("refusals of an app are believed", () => {
     ["the others were refused as well", 5, 0, 4, false],
     ["there are no others", 1, 0, 0, true],
   ])("%s: %i refused, %i refreshed of %i others is %s", (_, rejected, succeeded, others, expected) => {
-    expect(isVouchedFor({ rejected, succeeded, others }, policy)).toBe(expected);
+    expect(isVouchedFor({ rejected, expected: 0, succeeded, others }, policy)).toBe(expected);
+  });
+
+  test("after an acceptance by fewer, but never by nobody while there are others", () => {
+    const vouchedBy = (succeeded: number) => isVouchedFor({ rejected: 8, expected: 8, succeeded, others: 100 }, policy);
+    expect([0, 1, 2, 3].map(vouchedBy)).toEqual([false, false, true, true]);
+    expect(isVouchedFor({ rejected: 1, expected: 1, succeeded: 0, others: 5 }, policy)).toBe(false);
   });
 
   test("wherever they are no wave in the making, and nowhere else", () => {
@@ -59,8 +81,8 @@ describe("refusals of an app are believed", () => {
     for (let rejected = 1; rejected < 30; rejected += 1) {
       for (let succeeded = 0; succeeded < 300; succeeded += 1) {
         const atTheEdge = rejected === policy.rejectedShare * (rejected + succeeded);
-        const believed = isVouchedFor({ rejected, succeeded, others: 1_000 }, policy);
-        if (!atTheEdge) expect(believed).toBe(!isWave({ rejected, succeeded }, grown));
+        const believed = isVouchedFor({ rejected, expected: 0, succeeded, others: 1_000 }, policy);
+        if (!atTheEdge) expect(believed).toBe(!isWave({ rejected, expected: 0, succeeded }, grown));
       }
     }
   });

@@ -31,6 +31,7 @@ export const descriptor: ProviderDescriptor = {
     windowMs: 5 * MINUTE,
     leastRejected: 10,
     rejectedShare: 0.1,
+    acceptedShare: 0.8,
     leastMisconfigured: 3,
     probeMs: 15_000,
     vouchWithinMs: 86_400_000,

@@ -65,6 +65,7 @@ const breaker = z.strictObject({
   windowMs: duration({ leastMs: SECOND_MS }).optional(),
   leastRejected: z.int("must be a whole number").min(1, "must be at least 1").optional(),
   rejectedShare: z.number("must be a number").gt(0, "must be above 0").max(1, "must be at most 1").optional(),
+  acceptedShare: z.number("must be a number").gt(0, "must be above 0").max(1, "must be at most 1").optional(),
   leastMisconfigured: z.int("must be a whole number").min(1, "must be at least 1").optional(),
   probeMs: duration({ leastMs: 100 }).optional(),
   vouchWithinMs: duration({ leastMs: 0 }).optional(),

@@ -45,6 +45,7 @@ const PARTS = [
   "windowMs",
   "leastRejected",
   "rejectedShare",
+  "acceptedShare",
 ];
 const ODD_NAMES = [
   "__proto__",

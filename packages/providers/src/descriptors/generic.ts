@@ -45,6 +45,7 @@ export const genericDefaults: GenericDefaults = {
     windowMs: 5 * MINUTE_MS,
     leastRejected: 10,
     rejectedShare: 0.1,
+    acceptedShare: 0.8,
     leastMisconfigured: 3,
     probeMs: 15 * SECOND_MS,
     vouchWithinMs: DAY_MS,

@@ -19,9 +19,9 @@ export interface FoundBreaker {
 
 /**
  * Closes an app's breaker. What the app's fault kept from being refreshed, or from being believed, becomes
- * due now. Refusals of a wave are forgotten, since they were about the app and not about their grants; unless they are accepted,
- * which is only possible for a wave: then a second refusal ends those grants, and so it does for each
- * connection that is found to have left by then.
+ * due now. Refusals of a wave are forgotten, since they were about the app and not about their grants; unless they
+ * are accepted, which is only possible for a wave: then a second refusal ends those grants. Of the connections that
+ * are not refreshed after that more may have left: it takes `acceptedShare` of them for another wave.
  *
  * @param by `accepted` closes a breaker that is open for `rejections`, and no other
  * @returns null when there is no such app

@@ -1,6 +1,6 @@
 import type { BreakerPolicy, Vouching } from "@evergrant/core";
 import type { Store } from "../client.ts";
-import { IN_DOUBT, IS_SCHEDULED } from "./in-doubt.ts";
+import { IN_DOUBT, IS_EXPECTED, IS_SCHEDULED, refreshedThatCount } from "./in-doubt.ts";
 
 /**
  * Counts what `isVouchedFor` needs to know of the app of a connection that has been refused, since its first refusal.
@@ -13,20 +13,19 @@ import { IN_DOUBT, IS_SCHEDULED } from "./in-doubt.ts";
 export async function readVouching(
   { prisma }: Pick<Store, "prisma">,
   connectionId: string,
-  { rejectedShare }: Pick<BreakerPolicy, "rejectedShare">,
+  shares: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">,
 ): Promise<Vouching | null> {
-  const refreshedPerRefused = (1 - rejectedShare) / rejectedShare;
   const [row] = await prisma.$queryRaw<Vouching[]>`
     WITH app AS (
       SELECT a.id, a.breaker_accepted_at, c.first_strike_at AS since
       FROM connection c JOIN oauth_app a ON a.id = c.app_id
       WHERE c.id = ${connectionId} AND a.breaker_state = 'closed' AND ${IN_DOUBT}
     ), refused AS (
-      SELECT count(*) AS connections
+      SELECT count(*) AS connections, count(*) FILTER (WHERE ${IS_EXPECTED}) AS expected
       FROM app a JOIN connection c ON c.app_id = a.id
       WHERE ${IN_DOUBT} AND (c.first_strike_at > a.since OR ${IS_SCHEDULED})
     ), needed AS (
-      SELECT ceil(least(connections * ${refreshedPerRefused}::float8, 1e15))::bigint AS connections FROM refused
+      SELECT ${refreshedThatCount(shares)} AS connections FROM refused
     ), refreshed AS (
       SELECT count(*) AS connections FROM (
         SELECT FROM app a JOIN connection c ON c.app_id = a.id
@@ -40,7 +39,7 @@ export async function readVouching(
         LIMIT (SELECT connections FROM needed)
       ) counted
     )
-    SELECT refused.connections::float8 AS rejected, refreshed.connections::float8 AS succeeded,
+    SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected, refreshed.connections::float8 AS succeeded,
            others.connections::float8 AS others
     FROM app, refused, refreshed, others`;
   return row ?? null;

@@ -28,8 +28,8 @@ export interface SealedTokens {
 }
 
 /**
- * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is
- * not closed, or was until a moment ago, which voided the first strike. `repeated`: an earlier try of this very settlement had been written. `stale`: another
+ * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is not
+ * closed, or has closed since the first strike and voided it. `repeated`: an earlier try of this very settlement had been written. `stale`: another
  * refresh or a reconnect came first; a failure was dropped, a token set was kept as a candidate.
  */
 export type SettleResult = "settled" | "held" | "repeated" | "stale";
@@ -66,7 +66,8 @@ export async function settle(
 function settleStatement(settlements: readonly Settlement[], process: string): Prisma.Sql {
   return Prisma.sql`/* prepared: settle */
     WITH input AS (${inputRows(settlements)}), locked AS (
-      SELECT c.id, c.state, c.strikes, t.generation, t.fingerprint, a.breaker_state <> 'closed' AS in_doubt
+      SELECT c.id, c.state, c.first_strike_at, t.generation, t.fingerprint, a.breaker_state <> 'closed' AS in_doubt,
+             CASE WHEN a.breaker_state = 'closed' THEN a.breaker_changed_at END AS breaker_closed_at
       FROM connection c JOIN token_set t ON t.connection_id = c.id JOIN oauth_app a ON a.id = c.app_id
       WHERE c.id = ANY(${settlements.map((item) => item.connectionId)}::text[])
       ORDER BY c.id
@@ -76,13 +77,14 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       WHERE i.connection_id = s.connection_id AND i.intent_id = s.intent_id
       RETURNING i.intent_id
     ), judged AS (
-      SELECT s.*, l.state AS state_before, (l.in_doubt OR l.strikes < s.strikes - 1) AND s.state = 'needs_reauth' AS held, CASE
+      SELECT s.*, l.state AS state_before, l.in_doubt,
+        (l.first_strike_at IS NULL AND s.first_strike_at < l.breaker_closed_at) IS TRUE AS voided, CASE
           WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result
       FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id
     ), won AS (
-      SELECT * FROM judged WHERE result = 'settled'
+      SELECT *, (in_doubt OR voided) AND state = 'needs_reauth' AS held FROM judged WHERE result = 'settled'
     ), tokens AS (
       UPDATE token_set t
       SET generation = t.generation + 1, refresh_token = w.refresh_token, access_token = w.access_token,
@@ -96,8 +98,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
           due_at = CASE WHEN w.held THEN date_trunc('milliseconds', now()) ELSE w.due_at END,
           access_token_expires_at = w.access_token_expires_at,
           grant_expires_at = w.grant_expires_at, grant_hard_expires_at = w.grant_hard_expires_at,
-          strikes = CASE WHEN w.held THEN c.strikes ELSE w.strikes END,
-          first_strike_at = w.first_strike_at, failures = w.failures,
+          strikes = CASE WHEN w.voided THEN 0 WHEN w.held THEN c.strikes ELSE w.strikes END,
+          first_strike_at = CASE WHEN w.voided THEN NULL ELSE w.first_strike_at END, failures = w.failures,
           unknown_since = w.unknown_since, last_outcome = w.outcome, last_attempt_at = clock_timestamp(),
           last_refreshed_at = CASE WHEN w.refresh_token IS NULL THEN c.last_refreshed_at ELSE clock_timestamp() END
       FROM won w WHERE c.id = w.connection_id
@@ -137,8 +139,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       SELECT 'connection.' || state, connection_id, jsonb_build_object('app', app_id, 'cause', cause)
       FROM won WHERE state <> state_before AND NOT held
     )
-    SELECT json_object_agg(intent_id, CASE WHEN held AND result = 'settled' THEN 'held' ELSE result END)::text AS results
-    FROM judged`;
+    SELECT json_object_agg(intent_id, CASE WHEN held THEN 'held' ELSE result END)::text AS results
+    FROM judged LEFT JOIN (SELECT intent_id, held FROM won) w USING (intent_id)`;
 }
 
 /**

@@ -161,7 +161,7 @@ describe("after a wave of rejections", () => {
   });
 
   test("is none of those whose leaving an operator has accepted", async () => {
-    await rows.refused("left");
+    await rows.refused("left", { agoMs: SECOND_MS });
     await store.prisma.connection.updateMany({ data: { createdAt: await rows.ago(MINUTE_MS) } });
     await rows.app({ breakerAcceptedAt: await rows.ago(0) });
     await openFor("rejections");

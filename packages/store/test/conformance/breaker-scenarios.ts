@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Bench } from "./scenario-bench.ts";
 
 const PROBE_MS = 15_000;
-const WINDOW = { windowMs: 300_000, rejectedShare: 0.1 };
+const WINDOW = { windowMs: 300_000, rejectedShare: 0.1, acceptedShare: 0.5 };
 
 export function breakerScenarios(bench: Bench): void {
   const open = (appId: string, reason: "rejections" | "misconfigured", evidenceFrom = bench.under.now()) =>
@@ -166,7 +166,7 @@ export function breakerScenarios(bench: Bench): void {
   });
 
   describe("what vouches for an app", () => {
-    const SHARE = { rejectedShare: 0.2 };
+    const SHARE = { rejectedShare: 0.2, acceptedShare: 0.5 };
     const read = (id: string) => bench.under.store.readVouching(id, SHARE);
     const refresh = async (id: string) =>
       bench.settle(bench.succeed(await bench.claim(id), undefined, { dueAt: bench.under.now() }));
@@ -180,12 +180,12 @@ export function breakerScenarios(bench: Bench): void {
       await strike(own);
       await bench.under.pass(1_000);
       // Four for each refusal; of the six others no more are counted.
-      expect(await read(own)).toEqual({ rejected: 1, succeeded: 0, others: 4 });
+      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 0, others: 4 });
       for (const id of rest.slice(0, 3)) await refresh(id);
-      expect(await read(own)).toEqual({ rejected: 1, succeeded: 3, others: 4 });
+      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 3, others: 4 });
       await refresh(before);
       await refresh(rest[3] ?? "");
-      expect(await read(own)).toEqual({ rejected: 1, succeeded: 4, others: 4 });
+      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 4, others: 4 });
     });
 
     test("are fewer with every other refusal, also one that came before, while it awaits its second", async () => {
@@ -194,10 +194,10 @@ export function breakerScenarios(bench: Bench): void {
       await strike(early);
       await bench.under.pass(1_000);
       await strike(own);
-      expect(await read(own)).toEqual({ rejected: 2, succeeded: 0, others: 2 });
+      expect(await read(own)).toEqual({ rejected: 2, expected: 0, succeeded: 0, others: 2 });
       await bench.under.pass(1_000);
       await bench.settle(bench.end(await bench.claim(late)));
-      expect(await read(own)).toEqual({ rejected: 3, succeeded: 0, others: 1 });
+      expect(await read(own)).toEqual({ rejected: 3, expected: 0, succeeded: 0, others: 1 });
     });
 
     test("are asked for neither where an operator has accepted, nor while the breaker is open, nor without a refusal", async () => {
@@ -225,6 +225,7 @@ export function breakerScenarios(bench: Bench): void {
       for (const id of ids.slice(2)) await strike(id);
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toEqual({
         rejected: 2,
+        expected: 0,
         succeeded: 2,
         readAt: bench.under.now(),
       });
@@ -250,6 +251,31 @@ export function breakerScenarios(bench: Bench): void {
       await bench.settle(bench.succeed(await bench.claim(back), undefined, { dueAt: bench.under.now() }));
       await strike(back);
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 1 });
+    });
+
+    test("of those that are refused only after an acceptance count as expected, unless they were refreshed since", async () => {
+      const { appId } = await probing("rejections");
+      const [never = "", since = ""] = await bench.connections(["never", "since"], { appId });
+      await bench.under.pass(1_000);
+      await bench.under.store.closeBreaker({ appId, by: "accepted" });
+      await bench.under.pass(1_000);
+      await bench.settle(bench.succeed(await bench.claim(since), undefined, { dueAt: bench.under.now() }));
+      await strike(never);
+      expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 1, expected: 1 });
+      // One is expected, and takes one other; with the other refused too, that one takes nine.
+      const shares = { rejectedShare: 0.1, acceptedShare: 0.5 };
+      expect(await bench.under.store.readVouching(never, shares)).toMatchObject({
+        rejected: 1,
+        expected: 1,
+        others: 1,
+      });
+      await strike(since);
+      expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 2, expected: 1 });
+      expect(await bench.under.store.readVouching(since, shares)).toMatchObject({
+        rejected: 2,
+        expected: 1,
+        others: 3,
+      });
     });
 
     test("are not looked at while the breaker is not closed", async () => {

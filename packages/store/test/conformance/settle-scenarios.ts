@@ -147,6 +147,24 @@ export function settleScenarios(bench: Bench): void {
       expect(await bench.outboxOf(a)).toEqual(["connection.needs_reauth"]);
     });
 
+    test("of a wave ends nothing and strikes nobody once the breaker has closed on it, whoever wrote it down late", async () => {
+      const appId = await bench.app();
+      const [late = "", first = ""] = await bench.connections(["late", "first"], { appId });
+      const firstStrikeAt = bench.under.now();
+      const unheard = bench.fail(await bench.claim(first), { strikes: 1, firstStrikeAt });
+      await bench.settle(bench.fail(await bench.claim(late), { strikes: 1, firstStrikeAt, dueAt: firstStrikeAt }));
+      const again = bench.end(await bench.claim(late));
+      const opening = { reason: "rejections", evidence: {}, evidenceFrom: firstStrikeAt, probeMs: 15_000 } as const;
+      await bench.under.store.openBreaker({ appId, ...opening });
+      await bench.under.pass(1_000);
+      await bench.under.store.closeBreaker({ appId, by: "operator" });
+      expect(await bench.settle({ ...again, decision: { ...again.decision, firstStrikeAt } })).toBe("held");
+      expect(await bench.settle(unheard)).toBe("settled");
+      for (const id of [late, first]) {
+        expect(await bench.under.connection(id)).toMatchObject({ state: "active", strikes: 0, firstStrikeAt: null });
+      }
+    });
+
     test("that would end a grant is held while the app's breaker is not closed", async () => {
       const [a = ""] = await bench.connections(["a"]);
       await bench.settle(bench.fail(await bench.claim(a), { dueAt: bench.under.now() }));

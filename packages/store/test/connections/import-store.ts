@@ -41,6 +41,7 @@ export const descriptor: ProviderDescriptor = {
     windowMs: 6 * MINUTE_MS,
     leastRejected: 10,
     rejectedShare: 0.1,
+    acceptedShare: 0.8,
     leastMisconfigured: 3,
     probeMs: 15_000,
     vouchWithinMs: 86_400_000,

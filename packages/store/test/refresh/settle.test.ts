@@ -239,7 +239,7 @@ describe("a worker that wakes late", () => {
 
 describe("while the app's breaker is not closed", () => {
   const inDoubt = (state: "open" | "half_open" | "closed") =>
-    store.prisma.oAuthApp.update({ where: { id: "app" }, data: { breakerState: state } });
+    store.prisma.oAuthApp.update({ where: { id: "app" }, data: { breakerState: state, breakerChangedAt: null } });
   afterEach(() => inDoubt("closed"));
 
   test.each(["open", "half_open"] as const)("(%s) no grant is ended, and the strike does not ripen", async (state) => {
@@ -255,11 +255,16 @@ describe("while the app's breaker is not closed", () => {
   });
 
   test("a strike that was voided while the second refusal was under way ends nothing either", async () => {
-    await connect("a");
-    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 2 });
-    expect(await rowOf("a")).toMatchObject({ strikes: 0 });
-    expect(await settle(store, [deadly], "p")).toEqual(["held"]);
-    expect(await rowOf("a")).toMatchObject({ state: "active", strikes: 0 });
+    const closedAt = new Date();
+    await store.prisma.oAuthApp.update({ where: { id: "app" }, data: { breakerChangedAt: closedAt } });
+    const struck = { strikes: 2, firstStrikeAt: closedAt.getTime() - 60_000 };
+    for (const id of ["a", "b"]) await connect(id);
+    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, ...struck });
+    const unvouched = failureOf(await claimOne("b"), { ...struck, strikes: 1 });
+    expect(await settle(store, [deadly, unvouched], "p")).toEqual(["held", "settled"]);
+    for (const id of ["a", "b"]) {
+      expect(await rowOf(id)).toMatchObject({ state: "active", strikes: 0, firstStrikeAt: null });
+    }
   });
 
   test("a success is stored all the same", async () => {

@@ -1,9 +1,8 @@
 import type { Invariant, TestName } from "../invariant.ts";
+import { breakerGuards } from "./breaker-guards.ts";
 
 const decideTest = (name: string): TestName => ({ file: "packages/core/test/decide.test.ts", name });
-const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle.test.ts", name });
 const refreshTest = (name: string): TestName => ({ file: "apps/worker/test/refresh-connection.test.ts", name });
-const breakerTest = (name: string): TestName => ({ file: "apps/worker/test/breaker-of-a-worker.test.ts", name });
 const dueOnlyWhenActive: TestName = {
   file: "packages/store/test/refresh/claim.test.ts",
   name: "of a connection that needs re-authorization cannot be asked for",
@@ -66,9 +65,26 @@ export const needsReauth: Invariant = {
       mutants: [
         {
           name: "one-voucher-is-enough",
-          find: "return succeeded >= Math.min(others, (rejected * (1 - rejectedShare)) / rejectedShare);",
+          find: "return succeeded >= Math.min(others, refreshedThatCount(refused, policy));",
           replace: "return succeeded >= Math.min(others, 1);",
           means: "a restored backup in which some tokens still work ends the others",
+        },
+      ],
+    },
+    {
+      does: "A day in which the provider was hardly asked vouches for nothing",
+      file: "apps/worker/src/vouch.ts",
+      test: {
+        file: "apps/worker/test/vouch.test.ts",
+        name: "a day in which the provider was hardly asked does not count",
+      },
+      mutants: [
+        {
+          name: "weekends-vouch",
+          find: " && failures >= LEAST_FAILURES",
+          replace: "",
+          means:
+            "a fleet that is started again after a weekend, with the credentials that broke it, ends what it had struck",
         },
       ],
     },
@@ -124,132 +140,7 @@ export const needsReauth: Invariant = {
         },
       ],
     },
-    {
-      does: "While the app's breaker is not closed, no grant is ended and no strike counted",
-      file: "packages/store/src/refresh/settle.ts",
-      test: settleTest("no grant is ended, and the strike does not ripen"),
-      mutants: [
-        {
-          name: "breaker-does-not-hold",
-          find: "(l.in_doubt OR l.strikes < s.strikes - 1) AND s.state = 'needs_reauth' AS held",
-          replace: "l.strikes < s.strikes - 1 AND s.state = 'needs_reauth' AS held",
-          means: "a wave that has been noticed ends its grants all the same",
-        },
-        {
-          name: "voided-strikes-count",
-          find: "(l.in_doubt OR l.strikes < s.strikes - 1) AND s.state = 'needs_reauth' AS held",
-          replace: "l.in_doubt AND s.state = 'needs_reauth' AS held",
-          test: settleTest("a strike that was voided while the second refusal was under way ends nothing either"),
-          means: "a breaker that closes in between lets the second refusal of a wave end the grant",
-        },
-        {
-          name: "held-strikes-ripen",
-          find: "strikes = CASE WHEN w.held THEN c.strikes ELSE w.strikes END",
-          replace: "strikes = w.strikes",
-          means: "the strike is counted, and the next one after the breaker closes ends the grant",
-        },
-      ],
-    },
-    {
-      does: "Before a settle would end a grant, the worker looks whether it is part of a wave",
-      file: "apps/worker/src/create-refresh-parts.ts",
-      test: breakerTest("are a wave: the very first of them ends no grant"),
-      mutants: [
-        {
-          name: "wave-is-seen-too-late",
-          find: "    await breakers.beforeSettle(rows);\n",
-          replace: "",
-          means: "the first hundred of a wave are ended before it is noticed",
-        },
-      ],
-    },
-    {
-      does: "Many refusals at once are a wave",
-      file: "packages/core/src/breaker.ts",
-      test: breakerTest("are a wave: the very first of them ends no grant"),
-      mutants: [
-        {
-          name: "no-wave-is-a-wave",
-          find: "return rejected >= policy.leastRejected && rejected >= policy.rejectedShare * (rejected + succeeded);",
-          replace: "return false;",
-          means: "a restored backup ends every grant of the app",
-        },
-      ],
-    },
-    {
-      does: "The strikes of a wave are forgotten when its breaker closes",
-      file: "packages/store/src/breaker/close-breaker.ts",
-      test: {
-        file: "packages/store/test/breaker/close-breaker.test.ts",
-        name: "the strikes of a wave are forgotten, so that it takes two new ones to end a grant",
-      },
-      mutants: [
-        {
-          name: "strikes-outlive-the-wave",
-          find: "strikes = CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN 0 ELSE c.strikes END",
-          replace: "strikes = c.strikes",
-          means: "one more refusal ends a grant that our own mistake had struck",
-        },
-      ],
-    },
-    {
-      does: "A wave is over only when a refused connection is refreshed",
-      file: "packages/core/src/breaker.ts",
-      test: {
-        file: "packages/core/test/breaker.test.ts",
-        name: "the answer to a probe disproves what it can",
-      },
-      mutants: [
-        {
-          name: "refused-probes-end-waves",
-          find: 'case "rejected":\n      return ["misconfigured"];',
-          replace: 'case "rejected":\n      return BREAKER_REASONS;',
-          means: "the breaker closes by the very refusal that it was opened for",
-        },
-      ],
-    },
-    {
-      does: "An answer to a question from before the breaker opened does not close it",
-      file: "packages/store/src/breaker/close-breaker.ts",
-      test: {
-        file: "packages/store/test/breaker/close-breaker.test.ts",
-        name: "that was claimed before the breaker opened says nothing about afterwards",
-      },
-      mutants: [
-        {
-          name: "old-answers-close",
-          find: "\n      AND (a.breaker_changed_at IS NULL OR a.breaker_changed_at <= ${new Date(claimedAt)}::timestamptz)`",
-          replace: "\n      AND ${new Date(claimedAt)}::timestamptz IS NOT NULL`",
-          means: "a straggler opens the gate for the whole wave",
-        },
-      ],
-    },
-    {
-      does: "The strike of a probe does not ripen",
-      file: "packages/core/src/decide.ts",
-      test: refreshTest("of a probe does not ripen a strike"),
-      mutants: [
-        {
-          name: "probes-ripen",
-          find: "const ripe = !isProbe && now",
-          replace: "const ripe = now",
-          means: "a breaker that looks again and again ends the grant by which it looks",
-        },
-      ],
-    },
-    {
-      does: "The worker says which of its tries is a probe",
-      file: "apps/worker/src/refresh-connection.ts",
-      test: refreshTest("of a probe does not ripen a strike"),
-      mutants: [
-        {
-          name: "probe-is-not-told",
-          find: "isProbe: claim.isProbe })",
-          replace: "isProbe: false })",
-          means: "a probe is judged like any other refresh",
-        },
-      ],
-    },
+    ...breakerGuards,
     {
       does: "QuickBooks' `invalid_grant` for the wrong app or the wrong kind of token is our mistake",
       file: "packages/providers/src/descriptors/quickbooks.ts",

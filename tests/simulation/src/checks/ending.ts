@@ -33,8 +33,9 @@ export function explainEnding(
   const grant = presentGrant(customer);
   const rules = world.rules[grant.kind];
   const works = heldTokens(customer).find(({ token }) => isAccepted(judgeToken(grant, token, rules, world.now)));
-  if (works !== undefined && isOurMistake(customer) && wasDoubtedForLong(customer, world.now)) {
-    if (!world.refused.isWave(customer.row.app, world.now)) return { kind: "wave too thin" };
+  const isBelieved = isOurMistake(customer) && wasDoubtedForLong(customer, world.now);
+  if (works !== undefined && isBelieved && !world.refused.isWave(customer.row.app, world.now)) {
+    return { kind: "wave too thin" };
   }
   if (works !== undefined) {
     return { kind: "avoidable", text: `the grant lives, and its refresh token ${works.token.generation} is stored` };

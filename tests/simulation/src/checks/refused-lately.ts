@@ -1,6 +1,6 @@
 import { isWave } from "@evergrant/core";
 import { DESCRIPTORS } from "../provider/apps.ts";
-import { isInDoubt } from "../store/breaker.ts";
+import { isExpected, isInDoubt } from "../store/breaker.ts";
 import type { AppRow, ConnectionRow } from "../store/tables.ts";
 import type { LiveCustomer } from "../world/live-customer.ts";
 
@@ -17,16 +17,18 @@ export class RefusedLately {
     const policy = Object.values(DESCRIPTORS).find(({ provider }) => provider === app.id)?.breaker;
     if (policy === undefined) return false;
     const since = now - policy.windowMs;
-    let rejected = 0;
+    const doubted: ConnectionRow[] = [];
     for (const customer of this.#refused) {
       const [first] = customer.refusals;
       const counts = first !== undefined && (first.at > since || customer.row.state === "active");
       if (!counts) this.#refused.delete(customer);
-      // An operator has accepted that the others leave.
-      else if (isInDoubt(customer.row)) rejected += 1;
+      // An operator has accepted that the others have left.
+      else if (isInDoubt(customer.row)) doubted.push(customer.row);
     }
     const isRefreshed = ({ lastRefreshedAt, firstStrikeAt }: ConnectionRow) =>
       firstStrikeAt === null && (lastRefreshedAt ?? 0) > since;
-    return isWave({ rejected, succeeded: app.connections.filter(isRefreshed).length }, policy);
+    const expected = doubted.filter(isExpected).length;
+    const succeeded = app.connections.filter(isRefreshed).length;
+    return isWave({ rejected: doubted.length, expected, succeeded }, policy);
   }
 }

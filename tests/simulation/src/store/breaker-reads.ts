@@ -1,48 +1,43 @@
-import type { BreakerPolicy, Vouching } from "@evergrant/core";
+import { type BreakerPolicy, refreshedThatCount, type Vouching } from "@evergrant/core";
 import type * as store from "@evergrant/store";
-import { isInDoubt, isScheduled } from "./breaker.ts";
+import { isExpected, isInDoubt, isScheduled } from "./breaker.ts";
 import type { AppRow, ConnectionRow, Tables } from "./tables.ts";
 
-type Window = Pick<BreakerPolicy, "windowMs" | "rejectedShare">;
+type Shares = Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">;
+type Window = Shares & Pick<BreakerPolicy, "windowMs">;
 type Query = Parameters<typeof store.takeProbe>[1];
 
 /** As `readAnswers` of the real store. */
-export function readAnswers(
-  tables: Tables,
-  appId: string,
-  { windowMs, rejectedShare }: Window,
-): store.ReadAnswers | null {
+export function readAnswers(tables: Tables, appId: string, { windowMs, ...shares }: Window): store.ReadAnswers | null {
   const app = tables.apps.get(appId);
   if (app === undefined || app.breakerState !== "closed") return null;
   const since = tables.now() - windowMs;
-  let rejected = 0;
-  for (const row of app.struck) {
-    if (isInDoubt(row) && ((row.firstStrikeAt ?? 0) > since || isScheduled(row))) rejected += 1;
-  }
-  const most = Math.ceil((rejected * (1 - rejectedShare)) / rejectedShare) + 1;
-  return { rejected, succeeded: countRefreshed(app, since, most), readAt: tables.now() };
+  const refused = countRefused(app, since);
+  const most = Math.ceil(refreshedThatCount(refused, shares)) + 1;
+  return { ...refused, succeeded: countRefreshed(app, since, most), readAt: tables.now() };
 }
 
 /** As `readVouching` of the real store. */
-export function readVouching(
-  tables: Tables,
-  connectionId: string,
-  { rejectedShare }: Pick<Window, "rejectedShare">,
-): Vouching | null {
+export function readVouching(tables: Tables, connectionId: string, shares: Shares): Vouching | null {
   const own = tables.connections.get(connectionId);
   if (own === undefined || own.app.breakerState !== "closed" || !isInDoubt(own)) return null;
   const { app } = own;
   const since = own.firstStrikeAt ?? 0;
-  const rejected = [...app.struck].filter(
-    (row) => isInDoubt(row) && ((row.firstStrikeAt ?? 0) > since || isScheduled(row)),
-  ).length;
-  const needed = Math.ceil((rejected * (1 - rejectedShare)) / rejectedShare);
+  const refused = countRefused(app, since);
+  const needed = Math.ceil(refreshedThatCount(refused, shares));
   let others = 0;
   for (const row of app.connections) {
     if (others >= needed) break;
     if (row !== own && isScheduled(row)) others += 1;
   }
-  return { rejected, succeeded: countRefreshed(app, since, needed), others };
+  return { ...refused, succeeded: countRefreshed(app, since, needed), others };
+}
+
+function countRefused(app: AppRow, since: number): Pick<Vouching, "rejected" | "expected"> {
+  const counted = [...app.struck].filter(
+    (row) => isInDoubt(row) && ((row.firstStrikeAt ?? 0) > since || isScheduled(row)),
+  );
+  return { rejected: counted.length, expected: counted.filter(isExpected).length };
 }
 
 /** Newest first: each connection by its last refresh, those that were refused since left out. */

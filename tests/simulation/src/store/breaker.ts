@@ -75,10 +75,14 @@ function isPutOff(row: ConnectionRow, reason: BreakerReason | null): boolean {
   return isScheduled(row) && (reason === "rejections" ? isInDoubt(row) : row.lastOutcome === "misconfigured");
 }
 
-/** Whether a refusal may be our mistake: an operator's acceptance covers what was not refreshed since. */
-export function isInDoubt({ firstStrikeAt, lastRefreshedAt, createdAt, app }: ConnectionRow): boolean {
-  if (firstStrikeAt === null) return false;
-  return app.breakerAcceptedAt === null || (lastRefreshedAt ?? createdAt) > app.breakerAcceptedAt;
+/** Whether a refusal may be our mistake: an operator's acceptance settles it for those that were refused by then. */
+export function isInDoubt({ firstStrikeAt, app }: ConnectionRow): boolean {
+  return firstStrikeAt !== null && (app.breakerAcceptedAt === null || firstStrikeAt > app.breakerAcceptedAt);
+}
+
+/** Whether it has not been refreshed since an operator accepted that customers leave. */
+export function isExpected({ lastRefreshedAt, createdAt, app }: ConnectionRow): boolean {
+  return app.breakerAcceptedAt !== null && (lastRefreshedAt ?? createdAt) <= app.breakerAcceptedAt;
 }
 
 export function isScheduled({ state, dueAt }: ConnectionRow): boolean {

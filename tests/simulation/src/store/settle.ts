@@ -1,9 +1,7 @@
 import type { Settlement, SettleResult } from "@evergrant/store";
 import { type ConnectionRow, sameBytes, strike, type Tables } from "./tables.ts";
 
-/** Longer than any window that a breaker looks at. */
-const HOUR_MS = 3_600_000;
-const REFRESHED_AT_ONCE = 1_000;
+const SUPERSEDED_AT_ONCE = 1_000;
 
 /** As `settle` of the real store. */
 export function settle(tables: Tables, settlements: readonly Settlement[]): SettleResult[] {
@@ -18,10 +16,10 @@ function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): 
   const held = row.intent?.intentId === settlement.intentId;
   if (held) row.intent = null;
   if (row.generation === generation && (held || tokens !== null)) {
-    const isVoided = row.strikes < decision.strikes - 1;
-    const isInDoubt = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
-    write(tables, row, settlement, isInDoubt);
-    return isInDoubt ? "held" : "settled";
+    const isVoided = isVoidedSince(row, decision);
+    const isHeld = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
+    write(tables, row, settlement, { isHeld, isVoided });
+    return isHeld ? "held" : "settled";
   }
   if (tokens === null) return "stale";
   if (row.generation > generation && sameBytes(row.fingerprint, tokens.fingerprint)) return "repeated";
@@ -29,7 +27,18 @@ function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): 
   return "stale";
 }
 
-function write(tables: Tables, row: ConnectionRow, settlement: Settlement, isHeld: boolean): void {
+/** Whether a breaker has closed since the first strike and voided it. */
+function isVoidedSince({ firstStrikeAt, app }: ConnectionRow, decision: Settlement["decision"]): boolean {
+  if (app.breakerState !== "closed" || app.breakerChangedAt === null || firstStrikeAt !== null) return false;
+  return decision.firstStrikeAt !== null && decision.firstStrikeAt < app.breakerChangedAt;
+}
+
+interface Doubt {
+  readonly isHeld: boolean;
+  readonly isVoided: boolean;
+}
+
+function write(tables: Tables, row: ConnectionRow, settlement: Settlement, { isHeld, isVoided }: Doubt): void {
   const { decision, tokens, appId, connectionId } = settlement;
   const now = tables.now();
   const before = row.state;
@@ -44,7 +53,8 @@ function write(tables: Tables, row: ConnectionRow, settlement: Settlement, isHel
   row.grantExpiresAt = decision.grantExpiresAt;
   row.grantHardExpiresAt = decision.grantHardExpiresAt;
   if (!isHeld) row.strikes = decision.strikes;
-  strike(row, decision.firstStrikeAt);
+  if (isVoided) row.strikes = 0;
+  strike(row, isVoided ? null : decision.firstStrikeAt);
   row.failures = decision.failures;
   row.unknownSince = decision.unknownSince;
   row.lastOutcome = settlement.outcome;
@@ -73,8 +83,8 @@ function noteRefreshed(row: ConnectionRow, now: number): void {
   row.lastRefreshedAt = now;
   row.lastRefreshNo += 1;
   app.refreshed.push({ row, at: now, no: row.lastRefreshNo });
-  if (app.refreshed.length < REFRESHED_AT_ONCE || (app.refreshed[0]?.at ?? now) > now - 2 * HOUR_MS) return;
-  app.refreshed = app.refreshed.filter(({ at }) => at > now - HOUR_MS);
+  if (app.refreshed.length < 2 * app.connections.length + SUPERSEDED_AT_ONCE) return;
+  app.refreshed = app.refreshed.filter(({ row: other, no }) => no === other.lastRefreshNo);
 }
 
 function keepCandidate(tables: Tables, row: ConnectionRow, { generation, tokens, appId }: Settlement): void {

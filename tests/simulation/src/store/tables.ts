@@ -30,7 +30,7 @@ export interface AppRow {
   readonly connections: ConnectionRow[];
   /** Those with a strike. */
   readonly struck: Set<ConnectionRow>;
-  /** The last hour's successes, oldest first. */
+  /** The last success of each, oldest first, among some that are superseded. */
   refreshed: { readonly row: ConnectionRow; readonly at: number; readonly no: number }[];
   /** All refreshes by outcome. */
   readonly totals: Map<string, number>;

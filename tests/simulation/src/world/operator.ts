@@ -1,7 +1,7 @@
 import { isAccepted, judgeToken, type RulesByKind } from "@evergrant/testkit/rules";
 import { type HeldToken, heldTokens } from "../checks/held-tokens.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
-import { closeBreaker, isInDoubt } from "../store/breaker.ts";
+import { closeBreaker, isInDoubt, isScheduled } from "../store/breaker.ts";
 import type { Tables } from "../store/tables.ts";
 import type { Customers } from "./customers.ts";
 import { presentGrant } from "./live-customer.ts";
@@ -26,7 +26,8 @@ export function callOperator(
   clock.at(clock.now + LOOKS_AFTER_MS, () => {
     const app = tables.apps.get(appId);
     if (app === undefined || app.breakerState === "closed" || app.breakerReason !== "rejections") return;
-    const doubted = [...app.struck].filter(isInDoubt);
+    // Whom an acceptance would end. Those that have ended long ago say nothing about this wave.
+    const doubted = [...app.struck].filter((row) => isInDoubt(row) && isScheduled(row));
     const left = doubted.filter(({ id }) => {
       const customer = customers.byId.get(id);
       if (customer === undefined) return false;
