@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { breakerReadsScenarios } from "./breaker-reads-scenarios.ts";
 import { breakerScenarios } from "./breaker-scenarios.ts";
 import { candidateScenarios } from "./candidate-scenarios.ts";
 import { claimScenarios } from "./claim-scenarios.ts";
@@ -25,6 +26,7 @@ export function describeConformance(name: string, open: () => Promise<StoreUnder
     settleScenarios(bench);
     candidateScenarios(bench);
     breakerScenarios(bench);
+    breakerReadsScenarios(bench);
     scheduleScenarios(bench);
   });
 }

@@ -1,5 +1,5 @@
 import { withClient } from "@evergrant/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   type Claim,
   claim,
@@ -234,45 +234,6 @@ describe("a worker that wakes late", () => {
     await store.prisma.tokenSet.update({ where: { connectionId: "a" }, data: { generation: 2 } });
     expect(await settle(store, [failureOf(before)], "one")).toEqual(["stale"]);
     expect(await rowOf("a")).toMatchObject({ strikes: 0, intent: null });
-  });
-});
-
-describe("while the app's breaker is not closed", () => {
-  const inDoubt = (state: "open" | "half_open" | "closed") =>
-    store.prisma.oAuthApp.update({ where: { id: "app" }, data: { breakerState: state, breakerChangedAt: null } });
-  afterEach(() => inDoubt("closed"));
-
-  test.each(["open", "half_open"] as const)("(%s) no grant is ended, and the strike does not ripen", async (state) => {
-    await connect("a");
-    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, strikes: 1, failures: 2 });
-    await inDoubt(state);
-    expect(await settle(store, [deadly], "p")).toEqual(["held"]);
-    const row = await rowOf("a");
-    expect(row).toMatchObject({ state: "active", strikes: 0, failures: 2, intent: null, lastOutcome: "rejected" });
-    expect(row.dueAt).not.toBeNull();
-    expect(await store.prisma.outbox.count()).toBe(0);
-    expect(await store.prisma.refreshEvent.findMany()).toMatchObject([{ kind: "ending_held", connectionId: "a" }]);
-  });
-
-  test("a strike that was voided while the second refusal was under way ends nothing either", async () => {
-    const closedAt = new Date();
-    await store.prisma.oAuthApp.update({ where: { id: "app" }, data: { breakerChangedAt: closedAt } });
-    const struck = { strikes: 2, firstStrikeAt: closedAt.getTime() - 60_000 };
-    for (const id of ["a", "b"]) await connect(id);
-    const deadly = failureOf(await claimOne("a"), { state: "needs_reauth", dueAt: null, ...struck });
-    const unvouched = failureOf(await claimOne("b"), { ...struck, strikes: 1 });
-    expect(await settle(store, [deadly, unvouched], "p")).toEqual(["held", "settled"]);
-    for (const id of ["a", "b"]) {
-      expect(await rowOf(id)).toMatchObject({ state: "active", strikes: 0, firstStrikeAt: null });
-    }
-  });
-
-  test("a success is stored all the same", async () => {
-    await connect("a");
-    const mine = await claimOne("a");
-    await inDoubt("open");
-    expect(await settle(store, [successOf(mine)], "p")).toEqual(["settled"]);
-    expect(await rowOf("a")).toMatchObject({ generation: 2 });
   });
 });
 

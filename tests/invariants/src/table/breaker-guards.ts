@@ -1,6 +1,6 @@
 import type { Guard, TestName } from "../invariant.ts";
 
-const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle.test.ts", name });
+const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle-in-doubt.test.ts", name });
 const refreshTest = (name: string): TestName => ({ file: "apps/worker/test/refresh-connection.test.ts", name });
 const breakerTest = (name: string): TestName => ({ file: "apps/worker/test/breaker-of-a-worker.test.ts", name });
 
