@@ -82,7 +82,10 @@ export const events: Invariant = {
     {
       does: "An end that the breaker has held back says so",
       file: "packages/store/src/refresh/settle.ts",
-      test: settleTest("no grant is ended, and the strike does not ripen"),
+      test: {
+        file: "packages/store/test/refresh/settle-in-doubt.test.ts",
+        name: "no grant is ended, and the strike does not ripen",
+      },
       mutants: [
         {
           name: "held-endings-are-silent",
