@@ -3,7 +3,6 @@ export { addClientSecret, type ClientSecretChange } from "./apps/add-client-secr
 export { listApps, type OAuthAppSummary } from "./apps/list-apps.ts";
 export { loadApps, type OAuthAppWithSecrets } from "./apps/load-apps.ts";
 export { ENVIRONMENTS, type Environment, type OAuthApp } from "./apps/oauth-app.ts";
-export { acceptRefusals } from "./breaker/accept-refusals.ts";
 export { type ClosedBy, closeBreaker, endProbe, type FoundBreaker } from "./breaker/close-breaker.ts";
 export { type BreakerSummary, listBreakers } from "./breaker/list-breakers.ts";
 export { type BreakerEvidence, openBreaker } from "./breaker/open-breaker.ts";
