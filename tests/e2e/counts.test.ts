@@ -28,7 +28,7 @@ describe.each(backends)("with queues in %s", (_, redis) => {
           retry: { firstMs: 300, maxMs: 1_000 },
           strikeGapMs: 1_000,
           // Many leave at once here, and are to be counted, not held.
-          breaker: { leastRejected: 1_000, vouchWithinMs: 0 },
+          breaker: { leastRejected: 1_000, vouchWithinMs: 0, vouchWithinRefusals: 0 },
         },
       });
       const grants = await world.connect("xero-count", 60, "xero");

@@ -118,8 +118,8 @@ async function ask(claim: Claim, app: AppCredentials, lease: HeldLease, parts: R
 async function believe(decision: Decision, claim: Claim, now: number, parts: RefreshParts): Promise<Decision> {
   if (decision.state !== "needs_reauth") return decision;
   const { connection, appId } = claim;
-  const { failures, firstStrikeAt } = decision;
-  const ending = { connectionId: connection.id, appId, firstStrikeAt: firstStrikeAt ?? now, now, failures };
+  const { strikes, firstStrikeAt } = decision;
+  const ending = { connectionId: connection.id, appId, firstStrikeAt: firstStrikeAt ?? now, strikes, now };
   if (await parts.vouch(ending)) return decision;
   return holdEnding(decision, connection, now);
 }

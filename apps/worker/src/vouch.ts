@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type BreakerPolicy, isVouchedFor, type Vouching } from "@evergrant/core";
+import { type BreakerPolicy, isBelievedUnvouched, isVouchedFor, type Vouching } from "@evergrant/core";
 import { batch } from "./batch.ts";
 
 /** The token was refused already: nothing is lost by asking again another time. */
@@ -7,8 +7,6 @@ const LONGEST_LOOK_MS = 1_000;
 /** Of those that come at once, so that the first of them hear in time. */
 const LONGEST_ROUND_MS = 500;
 const MOST_AT_ONCE = 256;
-/** The day may have passed while nobody was asked: a fleet that was down over a weekend believes nothing at once. */
-const LEAST_FAILURES = 8;
 
 /** Of a connection that has been refused as often as it takes to end its grant. */
 export interface Ending {
@@ -17,8 +15,8 @@ export interface Ending {
   /** Epoch ms, by the database's clock, as `now`. */
   readonly firstStrikeAt: number;
   readonly now: number;
-  /** Refreshes that have failed in a row, this one included. */
-  readonly failures: number;
+  /** How often it was refused, this time included. */
+  readonly strikes: number;
 }
 
 /**
@@ -35,12 +33,12 @@ export function createVouch({
   readonly read: (connectionId: string, policy: BreakerPolicy) => Promise<Vouching | null>;
   readonly onError: (error: unknown) => void;
 }): (ending: Ending) => Promise<boolean> {
-  const look = async ({ connectionId, appId, firstStrikeAt, now, failures }: Ending) => {
-    const limits = await policy(appId);
+  const look = async (ending: Ending) => {
+    const limits = await policy(ending.appId);
     // An app that is not known here is another look's business.
     if (limits === null) return false;
-    if (now - firstStrikeAt >= limits.vouchWithinMs && failures >= LEAST_FAILURES) return true;
-    const vouching = await read(connectionId, limits);
+    if (isBelievedUnvouched(ending, limits)) return true;
+    const vouching = await read(ending.connectionId, limits);
     return vouching === null || isVouchedFor(vouching, limits);
   };
   const lookSafely = (ending: Ending) =>

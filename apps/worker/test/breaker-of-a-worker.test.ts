@@ -127,7 +127,7 @@ describe("second refusals that come all at once after the fleet was away", () =>
 
   test("end their grants when an operator has accepted the wave, those found only afterwards too", async () => {
     const ids = await connect(40);
-    const left = ids.slice(0, 30);
+    const left = ids.slice(0, 20);
     await provider.revoke({ grantIds: left });
     await strike(left.slice(0, 12), HOUR_MS);
     const worker = startWorker();
@@ -137,10 +137,15 @@ describe("second refusals that come all at once after the fleet was away", () =>
 
     await worker.refresh(ids);
     expect(await countEnded()).toBe(12);
+    // As if two hours had passed since the acceptance, and one since the first refusal of the others.
+    const [twoHoursAgo, longAgo] = [new Date(Date.now() - 2 * HOUR_MS), new Date(0)];
+    await store.prisma.oAuthApp.update({ where: { id: appId }, data: { breakerAcceptedAt: twoHoursAgo } });
+    await store.prisma.tokenSet.updateMany({ data: { storedAt: longAgo } });
     await strike(left.slice(12), HOUR_MS);
-    await store.prisma.connection.updateMany({ where: { id: { in: left.slice(12) } }, data: { dueAt: new Date(0) } });
+    const others = { id: { in: left.slice(12) } };
+    await store.prisma.connection.updateMany({ where: others, data: { dueAt: longAgo, createdAt: longAgo } });
     await worker.refresh(ids);
-    expect(await countEnded()).toBe(30);
+    expect(await countEnded()).toBe(20);
     expect(await appNow()).toMatchObject({ breakerState: "closed" });
   });
 });

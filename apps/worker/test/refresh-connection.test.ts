@@ -135,8 +135,8 @@ describe("a refresh", () => {
         },
       });
     expect((await end(true)).settled).toMatchObject([{ decision: { state: "needs_reauth", strikes: 2 } }]);
-    expect((await end(false)).settled).toMatchObject([{ decision: { state: "active", strikes: 1, firstStrikeAt } }]);
-    const ending = { connectionId: "acme", appId: "app", firstStrikeAt, now: CLAIMED_AT + 400, failures: 1 };
+    expect((await end(false)).settled).toMatchObject([{ decision: { state: "active", strikes: 2, firstStrikeAt } }]);
+    const ending = { connectionId: "acme", appId: "app", firstStrikeAt, now: CLAIMED_AT + 400, strikes: 2 };
     expect(endings).toEqual([ending, ending]);
     await run(failureOf("rejected"), { vouch: () => Promise.reject(new Error("a first refusal ends nothing")) });
   });

@@ -5,7 +5,7 @@ import { createVouch } from "../src/vouch.ts";
 
 const HOUR = 3_600_000;
 const policy: BreakerPolicy = { ...xero.breaker, rejectedShare: 0.1, vouchWithinMs: 24 * HOUR };
-const ending = { connectionId: "acme", appId: "app", firstStrikeAt: 0, now: HOUR, failures: 20 };
+const ending = { connectionId: "acme", appId: "app", firstStrikeAt: 0, now: HOUR, strikes: 20 };
 const alone: Vouching = { rejected: 1, expected: 0, succeeded: 0, others: 9 };
 
 function vouchFor(read: () => Promise<Vouching | null>, limits: BreakerPolicy | null = policy) {
@@ -52,10 +52,10 @@ test("nobody waits for ever: after a day the provider is believed", async () => 
   expect(await vouch({ ...ending, now: 24 * HOUR })).toBe(true);
 });
 
-test("a day in which the provider was hardly asked does not count: the fleet may have been down", async () => {
+test("a day in which the grant was hardly ever refused does not count: the fleet may have been down", async () => {
   const { vouch } = vouchFor(async () => alone);
-  expect(await vouch({ ...ending, now: 72 * HOUR, failures: 7 })).toBe(false);
-  expect(await vouch({ ...ending, now: 72 * HOUR, failures: 8 })).toBe(true);
+  expect(await vouch({ ...ending, now: 72 * HOUR, strikes: 7 })).toBe(false);
+  expect(await vouch({ ...ending, now: 72 * HOUR, strikes: 8 })).toBe(true);
 });
 
 test("while the rows cannot be read no grant ends", async () => {

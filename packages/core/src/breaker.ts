@@ -8,14 +8,21 @@ export interface BreakerPolicy {
   readonly leastRejected: number;
   /** … and they are at least this share of all that were answered in it, 0 to 1. */
   readonly rejectedShare: number;
-  /** The share instead of those that have not been refreshed since an operator accepted that customers leave. */
+  /**
+   * The share instead, where more refusals are expected: of connections that have not been refreshed since an operator
+   * accepted that customers leave …
+   */
   readonly acceptedShare: number;
+  /** … for so long after that. */
+  readonly acceptedForMs: number;
   /** So many connections in a row were refused for the app's own fault, and none was refreshed in between. */
   readonly leastMisconfigured: number;
   /** How often one connection is tried while the breaker is open. */
   readonly probeMs: number;
-  /** No ending waits longer than this for the app's other connections to vouch for it. */
+  /** An ending waits for the app's other connections to vouch for it no longer than this … */
   readonly vouchWithinMs: number;
+  /** … if its grant was refused so often meanwhile: an app that nobody asked about may have been down. */
+  readonly vouchWithinRefusals: number;
 }
 
 /** Why a breaker is open. `rejections`: a wave of `invalid_grant`; `misconfigured`: the app itself is refused. */
@@ -30,7 +37,7 @@ export interface AnswersInWindow {
    * end them. Those that were when an operator accepted that they had left do not count.
    */
   readonly rejected: number;
-  /** Of those, the connections that have not been refreshed since that acceptance: more who leave are expected among them. */
+  /** Of those, the connections not refreshed since a recent acceptance: more who leave are expected among them. */
   readonly expected: number;
   /** Refreshed in the window and not refused since. */
   readonly succeeded: number;
@@ -49,17 +56,21 @@ export function isWave(answers: AnswersInWindow, policy: BreakerPolicy): boolean
 }
 
 /** A wave is looked for among the connections that no acceptance speaks for, and among all. */
-function wavesIn({ rejected, expected }: Omit<AnswersInWindow, "succeeded">, policy: Shares) {
+function wavesIn(
+  { rejected, expected }: Refused,
+  policy: Shares,
+): { readonly refused: number; readonly share: number }[] {
   return [
     { refused: rejected - expected, share: policy.rejectedShare },
-    { refused: rejected, share: policy.acceptedShare },
+    { refused: rejected, share: Math.max(policy.acceptedShare, policy.rejectedShare) },
   ];
 }
 
+type Refused = Pick<AnswersInWindow, "rejected" | "expected">;
 type Shares = Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">;
 
-/** Beyond so many connections that were refreshed it makes no difference to `isWave` how many they were. Pure. */
-export function refreshedThatCount(refused: Omit<AnswersInWindow, "succeeded">, policy: Shares): number {
+/** With so many connections refreshed beside them, refusals are at the edge of being a wave in the making. Pure. */
+export function vouchersNeeded(refused: Refused, policy: Shares): number {
   return Math.max(...wavesIn(refused, policy).map(({ refused: count, share }) => (count * (1 - share)) / share));
 }
 
@@ -75,7 +86,18 @@ export interface Vouching extends AnswersInWindow {
  * that is asked once in minutes would have lost some of them by then, one by one.
  */
 export function isVouchedFor({ succeeded, others, ...refused }: Vouching, policy: Shares): boolean {
-  return succeeded >= Math.min(others, refreshedThatCount(refused, policy));
+  return succeeded >= Math.min(others, vouchersNeeded(refused, policy));
+}
+
+/**
+ * Whether a grant has been refused for so long and so often that it ends without vouchers: the app's others may never
+ * be asked, and its customer has to be told some day.
+ */
+export function isBelievedUnvouched(
+  { firstStrikeAt, strikes, now }: { readonly firstStrikeAt: number; readonly strikes: number; readonly now: number },
+  { vouchWithinMs, vouchWithinRefusals }: Pick<BreakerPolicy, "vouchWithinMs" | "vouchWithinRefusals">,
+): boolean {
+  return now - firstStrikeAt >= vouchWithinMs && strikes >= vouchWithinRefusals;
 }
 
 /**

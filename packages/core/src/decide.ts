@@ -66,21 +66,20 @@ function decideSuccess(
 const LONGEST_HOLD_MS = 60 * 60_000;
 
 /**
- * A decision to end, taken back: nobody has vouched for the app yet. The last strike does not count, and the provider is
- * asked again when as much time has passed once more as since the first strike, an hour at most.
+ * A decision to end, taken back: nobody has vouched for the app yet. The provider is asked again when as much time has
+ * passed once more as since the first strike, an hour at most.
  *
  * @param now epoch ms, by the database's clock
  */
 export function holdEnding(decision: Decision, connection: ConnectionSchedule, now: number): Decision {
-  const strikes = STRIKES_TO_END - 1;
   const waitMs = Math.min(LONGEST_HOLD_MS, Math.max(0, now - (decision.firstStrikeAt ?? now)));
   const isAsked = connection.mode !== "off" || decision.unknownSince !== null;
   const dueAt = isAsked ? now + waitMs : null;
   const events = decision.events.flatMap((event): ConnectionEvent[] => {
     if (event.kind === "needs_reauth") return [{ kind: "ending_held" }];
-    return [event.kind === "refresh_failed" ? { ...event, strikes, retryInMs: isAsked ? waitMs : null } : event];
+    return [event.kind === "refresh_failed" ? { ...event, retryInMs: isAsked ? waitMs : null } : event];
   });
-  return { ...decision, state: "active", strikes, dueAt, events };
+  return { ...decision, state: "active", dueAt, events };
 }
 
 /** However short-lived an answer's tokens are, or unusable, the provider is not asked in a loop. */
@@ -125,7 +124,7 @@ function decideFailure(
   const unknownSince = connection.unknownSince ?? (outcome.mayHaveRotated ? sentAt : null);
   const failures = connection.failures + 1;
   const strikes = rejected ? countStrike(connection, descriptor, now, isProbe) : connection;
-  const ended = rejected && strikes.strikes >= STRIKES_TO_END;
+  const ended = rejected && !isProbe && strikes.strikes >= STRIKES_TO_END;
   const dueAt = ended ? null : dueAgain({ ...connection, unknownSince }, outcome, strikes, failures, descriptor, now);
 
   const events: ConnectionEvent[] = [

@@ -5,14 +5,15 @@ export {
   type BreakerPolicy,
   type BreakerReason,
   continueRun,
+  isBelievedUnvouched,
   isMisconfigured,
   isVouchedFor,
   isWave,
   type MisconfiguredRun,
   NO_MISCONFIGURED_RUN,
   reasonsDisproved,
-  refreshedThatCount,
   type Vouching,
+  vouchersNeeded,
 } from "./breaker.ts";
 export { causeOfRejection, REJECTION_CAUSES, type RejectionCause } from "./cause.ts";
 export {

@@ -17,9 +17,11 @@ const policy: BreakerPolicy = {
   leastRejected: 10,
   rejectedShare: 0.1,
   acceptedShare: 0.8,
+  acceptedForMs: 86_400_000,
   leastMisconfigured: 3,
   probeMs: 15_000,
   vouchWithinMs: 86_400_000,
+  vouchWithinRefusals: 8,
 };
 
 describe("a wave of rejections", () => {

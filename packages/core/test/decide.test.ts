@@ -65,11 +65,11 @@ describe("an ending that is held", () => {
     return holdEnding(after(failure("rejected"), struck), { ...connection, ...struck }, NOW);
   };
 
-  test("leaves the grant with its first strike, and tells that it was held and not that it ended", () => {
+  test("leaves the grant alive with one strike more, and tells that it was held and not that it ended", () => {
     const held = hold(MINUTE);
-    expect(held).toMatchObject({ state: "active", strikes: 1, firstStrikeAt: NOW - MINUTE, cause: "unexplained" });
+    expect(held).toMatchObject({ state: "active", strikes: 2, firstStrikeAt: NOW - MINUTE, cause: "unexplained" });
     expect(held.events).toMatchObject([
-      { kind: "refresh_failed", strikes: 1, retryInMs: MINUTE },
+      { kind: "refresh_failed", strikes: 2, retryInMs: MINUTE },
       { kind: "ending_held" },
     ]);
   });
@@ -89,7 +89,14 @@ describe("an ending that is held", () => {
 
   test("ends with the next refusal that is believed", () => {
     const { strikes, firstStrikeAt } = hold(MINUTE);
-    expect(after(failure("rejected"), { strikes, firstStrikeAt })).toMatchObject({ state: "needs_reauth", strikes: 2 });
+    expect(after(failure("rejected"), { strikes, firstStrikeAt })).toMatchObject({ state: "needs_reauth", strikes: 3 });
+  });
+
+  test("is not ended by a probe, however many strikes it has", () => {
+    const { strikes, firstStrikeAt } = hold(MINUTE);
+    const times = { sentAt: NOW - 200, now: NOW, isProbe: true };
+    const probed = decide({ ...connection, strikes, firstStrikeAt }, failure("rejected"), descriptor, times);
+    expect(probed).toMatchObject({ state: "active", strikes: 2 });
   });
 });
 

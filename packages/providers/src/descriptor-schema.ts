@@ -66,9 +66,11 @@ const breaker = z.strictObject({
   leastRejected: z.int("must be a whole number").min(1, "must be at least 1").optional(),
   rejectedShare: z.number("must be a number").gt(0, "must be above 0").max(1, "must be at most 1").optional(),
   acceptedShare: z.number("must be a number").gt(0, "must be above 0").max(1, "must be at most 1").optional(),
+  acceptedForMs: duration({ leastMs: 0 }).optional(),
   leastMisconfigured: z.int("must be a whole number").min(1, "must be at least 1").optional(),
   probeMs: duration({ leastMs: 100 }).optional(),
   vouchWithinMs: duration({ leastMs: 0 }).optional(),
+  vouchWithinRefusals: z.int("must be a whole number").min(0, "must be at least 0").optional(),
 });
 
 /** A descriptor as a file or an OAuth app's row holds it: what differs from the built-in or the defaults. */

@@ -46,6 +46,7 @@ const PARTS = [
   "leastRejected",
   "rejectedShare",
   "acceptedShare",
+  "acceptedForMs",
 ];
 const ODD_NAMES = [
   "__proto__",

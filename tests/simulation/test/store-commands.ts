@@ -6,7 +6,7 @@ import { textOf } from "../../../packages/store/test/refresh/rows.ts";
 
 const NAMES = ["a", "b", "c"];
 const PROBE_MS = 1_000;
-const WINDOW = { windowMs: LEASE_MS, rejectedShare: 0.4, acceptedShare: 0.7 };
+const WINDOW = { windowMs: LEASE_MS, rejectedShare: 0.4, acceptedShare: 0.7, acceptedForMs: 3 * LEASE_MS };
 
 /** One thing that happens to a store. Numbers choose among the claims and settlements made so far, newest first. */
 export type StoreCommand =

@@ -24,7 +24,7 @@ async function runBreakerAccept(io: Io, app: string, options: { readonly json?: 
   printer.json({ app, ...found });
   printer.line(`The wave of ${app} is accepted and its breaker closed: its refreshes go on.`);
   printer.line("A connection that is refused a second time needs its customer to connect again; all others live on.");
-  printer.line("Should nearly all be refused from now on, it opens again.");
+  printer.line("Should nearly all be refused from now on, it opens again, since that may be a mistake of ours.");
   return exitCodes.ok;
 }
 

@@ -121,7 +121,7 @@ describe("breaker accept", () => {
     expect(answer.stdout).toBe(
       "The wave of xero-prod is accepted and its breaker closed: its refreshes go on.\n" +
         "A connection that is refused a second time needs its customer to connect again; all others live on.\n" +
-        "Should nearly all be refused from now on, it opens again.\n",
+        "Should nearly all be refused from now on, it opens again, since that may be a mistake of ours.\n",
     );
     expect(await readApp()).toMatchObject({ breakerState: "closed", breakerAcceptedAt: expect.any(Date) });
   });

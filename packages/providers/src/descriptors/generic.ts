@@ -46,9 +46,11 @@ export const genericDefaults: GenericDefaults = {
     leastRejected: 10,
     rejectedShare: 0.1,
     acceptedShare: 0.8,
+    acceptedForMs: DAY_MS,
     leastMisconfigured: 3,
     probeMs: 15 * SECOND_MS,
     vouchWithinMs: DAY_MS,
+    vouchWithinRefusals: 8,
   },
   // Twice the 60 s after which common gateways give up (nginx, AWS load balancers): by then a longer
   // wait brings no answer.

@@ -2,7 +2,7 @@ import type { BreakerReason, BreakerState, OutcomeKind } from "@evergrant/core";
 import { reasonsDisproved } from "@evergrant/core";
 import type { Store } from "../client.ts";
 import { Prisma } from "../generated/client.ts";
-import { IN_DOUBT, IS_SCHEDULED } from "./in-doubt.ts";
+import { IN_DOUBT } from "./in-doubt.ts";
 
 /** Who closed a breaker: a probe's success, an operator, one who accepted the wave, or nothing was left to protect. */
 export type ClosedBy = "probe" | "operator" | "accepted" | "nobody_left";
@@ -92,13 +92,13 @@ function closeStatement(appId: string, by: ClosedBy, condition: Prisma.Sql): Pri
     ), put_off AS (
       SELECT c.id, c.due_at > now() AS waits
       FROM connection c
-      WHERE ${IS_SCHEDULED} AND (c.first_strike_at IS NOT NULL OR c.last_outcome = 'misconfigured')
+      WHERE c.state = 'active' AND (c.first_strike_at IS NOT NULL OR c.last_outcome = 'misconfigured')
         AND c.id IN (${putOffIds()})
       ORDER BY c.id
       FOR NO KEY UPDATE
     ), forward AS (
       UPDATE connection c
-      SET due_at = least(c.due_at, date_trunc('milliseconds', now())),
+      SET due_at = CASE WHEN c.due_at IS NULL THEN NULL ELSE least(c.due_at, date_trunc('milliseconds', now())) END,
           strikes = CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN 0 ELSE c.strikes END,
           first_strike_at =
             CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN NULL ELSE c.first_strike_at END

@@ -9,22 +9,26 @@ export const IN_DOUBT = Prisma.sql`(
   c.first_strike_at IS NOT NULL AND (a.breaker_accepted_at IS NULL OR c.first_strike_at > a.breaker_accepted_at))`;
 
 /**
- * Whether connection `c` has not been refreshed since an operator accepted that customers of its app leave: it may
- * turn out to have left as well. One that has been refreshed since was alive.
+ * Whether connection `c` has got no token set since an operator accepted, not long ago, that customers of its app `a`
+ * leave: it may turn out to have left as well. One that was refreshed or connected since was alive.
  */
-export const IS_EXPECTED = Prisma.sql`(
-  a.breaker_accepted_at IS NOT NULL AND coalesce(c.last_refreshed_at, c.created_at) <= a.breaker_accepted_at)`;
+export function isExpected({ acceptedForMs }: Pick<BreakerPolicy, "acceptedForMs">): Prisma.Sql {
+  return Prisma.sql`(
+    a.breaker_accepted_at > clock_timestamp() - ${acceptedForMs}::float8 * interval '1 millisecond'
+    AND greatest(c.created_at, c.last_refreshed_at,
+          (SELECT t.stored_at FROM token_set t WHERE t.connection_id = c.id)) <= a.breaker_accepted_at)`;
+}
 
 /** Whether connection `c` will be tried again by itself. */
 export const IS_SCHEDULED = Prisma.sql`(c.state = 'active' AND c.due_at IS NOT NULL)`;
 
-/** The same of the core, in terms of `refused`, at least as large: no more of the refreshed need to be counted. */
-export function refreshedThatCount({
+/** `vouchersNeeded` of the core in terms of `refused`, whole: no more of the refreshed need to be counted. */
+export function vouchersNeeded({
   rejectedShare,
   acceptedShare,
 }: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">): Prisma.Sql {
-  const perUnexpected = (1 - rejectedShare) / rejectedShare;
-  const perRefused = (1 - acceptedShare) / acceptedShare;
-  return Prisma.sql`ceil(least(greatest(
-    (refused.connections - refused.expected) * ${perUnexpected}::float8, refused.connections * ${perRefused}::float8), 1e15))::bigint`;
+  const share = Math.max(acceptedShare, rejectedShare);
+  return Prisma.sql`ceil(least(1e15, greatest(
+    (refused.connections - refused.expected) * ${(1 - rejectedShare) / rejectedShare}::float8,
+    refused.connections * ${(1 - share) / share}::float8)))::bigint`;
 }

@@ -1,6 +1,6 @@
 import type { AnswersInWindow, BreakerPolicy } from "@evergrant/core";
 import type { Store } from "../client.ts";
-import { IN_DOUBT, IS_EXPECTED, IS_SCHEDULED, refreshedThatCount } from "./in-doubt.ts";
+import { IN_DOUBT, IS_SCHEDULED, isExpected, vouchersNeeded } from "./in-doubt.ts";
 
 /** What an app's connections were answered lately, and when that was read, epoch ms of the database's clock. */
 export interface ReadAnswers extends AnswersInWindow {
@@ -18,22 +18,22 @@ export interface ReadAnswers extends AnswersInWindow {
 export async function readAnswers(
   { prisma }: Pick<Store, "prisma">,
   appId: string,
-  { windowMs, ...shares }: Pick<BreakerPolicy, "windowMs" | "rejectedShare" | "acceptedShare">,
+  policy: Pick<BreakerPolicy, "windowMs" | "rejectedShare" | "acceptedShare" | "acceptedForMs">,
 ): Promise<ReadAnswers | null> {
   const [row] = await prisma.$queryRaw<ReadAnswers[]>`
     WITH app AS (
       SELECT a.id, a.breaker_accepted_at, clock_timestamp() AS now,
-             clock_timestamp() - ${windowMs}::float8 * interval '1 millisecond' AS since
+             clock_timestamp() - ${policy.windowMs}::float8 * interval '1 millisecond' AS since
       FROM oauth_app a WHERE a.id = ${appId} AND a.breaker_state = 'closed'
     ), refused AS (
-      SELECT count(*) AS connections, count(*) FILTER (WHERE ${IS_EXPECTED}) AS expected
+      SELECT count(*) AS connections, count(*) FILTER (WHERE ${isExpected(policy)}) AS expected
       FROM app a JOIN connection c ON c.app_id = a.id
       WHERE ${IN_DOUBT} AND (c.first_strike_at > a.since OR ${IS_SCHEDULED})
     ), refreshed AS (
       SELECT count(*) AS connections FROM (
         SELECT FROM app a JOIN connection c ON c.app_id = a.id
         WHERE c.last_refreshed_at > a.since AND c.first_strike_at IS NULL
-        LIMIT (SELECT ${refreshedThatCount(shares)} + 1 FROM refused)
+        LIMIT (SELECT ${vouchersNeeded(policy)} + 1 FROM refused)
       ) counted
     )
     SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected, refreshed.connections::float8 AS succeeded,

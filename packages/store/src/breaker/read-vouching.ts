@@ -1,31 +1,30 @@
 import type { BreakerPolicy, Vouching } from "@evergrant/core";
 import type { Store } from "../client.ts";
-import { IN_DOUBT, IS_EXPECTED, IS_SCHEDULED, refreshedThatCount } from "./in-doubt.ts";
+import { IN_DOUBT, IS_SCHEDULED, isExpected, vouchersNeeded } from "./in-doubt.ts";
 
 /**
  * Counts what `isVouchedFor` needs to know of the app of a connection that has been refused, since its first refusal.
  * Refreshes and other connections are counted no further than they matter: the cost follows the refusals.
  *
- * @returns null when there is nothing to wait for: an operator has accepted its refusal, it has none, or the app's
- *   breaker is not closed, which holds every ending anyway
+ * @returns null when there is nothing to wait for: an operator has accepted its refusal, or it has none
  * @throws the driver's error when the database is away
  */
 export async function readVouching(
   { prisma }: Pick<Store, "prisma">,
   connectionId: string,
-  shares: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">,
+  policy: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare" | "acceptedForMs">,
 ): Promise<Vouching | null> {
   const [row] = await prisma.$queryRaw<Vouching[]>`
     WITH app AS (
       SELECT a.id, a.breaker_accepted_at, c.first_strike_at AS since
       FROM connection c JOIN oauth_app a ON a.id = c.app_id
-      WHERE c.id = ${connectionId} AND a.breaker_state = 'closed' AND ${IN_DOUBT}
+      WHERE c.id = ${connectionId} AND ${IN_DOUBT}
     ), refused AS (
-      SELECT count(*) AS connections, count(*) FILTER (WHERE ${IS_EXPECTED}) AS expected
+      SELECT count(*) AS connections, count(*) FILTER (WHERE ${isExpected(policy)}) AS expected
       FROM app a JOIN connection c ON c.app_id = a.id
       WHERE ${IN_DOUBT} AND (c.first_strike_at > a.since OR ${IS_SCHEDULED})
     ), needed AS (
-      SELECT ${refreshedThatCount(shares)} AS connections FROM refused
+      SELECT ${vouchersNeeded(policy)} AS connections FROM refused
     ), refreshed AS (
       SELECT count(*) AS connections FROM (
         SELECT FROM app a JOIN connection c ON c.app_id = a.id

@@ -75,10 +75,11 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
     ), closed AS (
       DELETE FROM refresh_intent i USING input s JOIN locked l ON l.id = s.connection_id
       WHERE i.connection_id = s.connection_id AND i.intent_id = s.intent_id
-      RETURNING i.intent_id
+      RETURNING i.intent_id, i.claimed_at
     ), judged AS (
       SELECT s.*, l.state AS state_before, l.in_doubt,
-        (l.first_strike_at IS NULL AND s.first_strike_at < l.breaker_closed_at) IS TRUE AS voided, CASE
+        (l.first_strike_at IS NULL AND s.first_strike_at < greatest(x.claimed_at, l.breaker_closed_at)) IS TRUE
+          AS voided, CASE
           WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result

@@ -4,7 +4,7 @@ import { claim, closeBreaker, endProbe, readAnswers, settle, takeProbe } from ".
 import { failureOf, openTestStore, type TestStore } from "../refresh/rows.ts";
 import { breakerRows, databaseTime, MINUTE_MS, SECOND_MS } from "./breaker-rows.ts";
 
-const policy = { windowMs: 5 * MINUTE_MS, rejectedShare: 0.5, acceptedShare: 0.9 };
+const policy = { windowMs: 5 * MINUTE_MS, rejectedShare: 0.5, acceptedShare: 0.9, acceptedForMs: 60 * MINUTE_MS };
 
 let { store, close } = {} as TestStore;
 let rows: ReturnType<typeof breakerRows>;

@@ -3,7 +3,7 @@ import { readAnswers } from "../../src/index.ts";
 import { addApp, openTestStore, type TestStore } from "../refresh/rows.ts";
 import { breakerRows, databaseTime, MINUTE_MS, SECOND_MS } from "./breaker-rows.ts";
 
-const policy = { windowMs: 5 * MINUTE_MS, rejectedShare: 0.5, acceptedShare: 0.9 };
+const policy = { windowMs: 5 * MINUTE_MS, rejectedShare: 0.5, acceptedShare: 0.9, acceptedForMs: 60 * MINUTE_MS };
 
 let { store, close } = {} as TestStore;
 let rows: ReturnType<typeof breakerRows>;
@@ -74,12 +74,17 @@ describe("the answers of an app", () => {
     await rows.refused("found-later", { agoMs: 0 });
     await rows.refused("alive-then", { agoMs: 0 });
     await rows.refused("imported-since", { agoMs: 0 });
-    await store.prisma.connection.updateMany({ data: { createdAt: await rows.ago(60 * MINUTE_MS) } });
+    await rows.refused("connected-since", { agoMs: 0 });
+    const longAgo = await rows.ago(60 * MINUTE_MS);
+    await store.prisma.connection.updateMany({ data: { createdAt: longAgo } });
+    const others = { connectionId: { not: "connected-since" } };
+    await store.prisma.tokenSet.updateMany({ where: others, data: { storedAt: longAgo } });
     await rows.app({ breakerAcceptedAt: await rows.ago(SECOND_MS) });
     const soon = await rows.ago(500);
     await store.prisma.connection.update({ where: { id: "alive-then" }, data: { lastRefreshedAt: soon } });
     await store.prisma.connection.update({ where: { id: "imported-since" }, data: { createdAt: soon } });
-    expect(await read()).toMatchObject({ rejected: 3, expected: 1 });
+    expect(await read()).toMatchObject({ rejected: 4, expected: 1 });
+    expect(await readAnswers(store, "app", { ...policy, acceptedForMs: 500 })).toMatchObject({ expected: 0 });
   });
 
   test("are not looked at when the breaker is not closed, nor for an app that is gone", async () => {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Bench } from "./scenario-bench.ts";
 
 const PROBE_MS = 15_000;
-const WINDOW = { windowMs: 300_000, rejectedShare: 0.1, acceptedShare: 0.5 };
+const DAY_MS = 86_400_000;
+const WINDOW = { windowMs: 300_000, rejectedShare: 0.1, acceptedShare: 0.5, acceptedForMs: DAY_MS };
 
 /** What a breaker, and an ending, are decided from. */
 export function breakerReadsScenarios(bench: Bench): void {
@@ -19,7 +20,7 @@ export function breakerReadsScenarios(bench: Bench): void {
   };
 
   describe("what vouches for an app", () => {
-    const SHARE = { rejectedShare: 0.2, acceptedShare: 0.5 };
+    const SHARE = { rejectedShare: 0.2, acceptedShare: 0.5, acceptedForMs: DAY_MS };
     const read = (id: string) => bench.under.store.readVouching(id, SHARE);
     const refresh = async (id: string) =>
       bench.settle(bench.succeed(await bench.claim(id), undefined, { dueAt: bench.under.now() }));
@@ -53,10 +54,14 @@ export function breakerReadsScenarios(bench: Bench): void {
       expect(await read(own)).toEqual({ rejected: 3, expected: 0, succeeded: 0, others: 1 });
     });
 
-    test("are asked for neither where an operator has accepted, nor while the breaker is open, nor without a refusal", async () => {
+    test("are asked for also while the breaker is open: it may have closed again before the ending is written", async () => {
+      const { ids } = await wave();
+      expect(await read(ids[0] ?? "")).toMatchObject({ rejected: 2, succeeded: 0 });
+    });
+
+    test("are asked for neither where an operator has accepted, nor without a refusal", async () => {
       const { appId, ids } = await wave();
       const [id = ""] = ids;
-      expect(await read(id)).toBeNull();
       await bench.under.store.closeBreaker({ appId, by: "accepted" });
       expect(await read(id)).toBeNull();
       const other = await bench.app();
@@ -106,6 +111,19 @@ export function breakerReadsScenarios(bench: Bench): void {
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 1 });
     });
 
+    test("are expected among those left by an acceptance neither when it is long ago nor of one that was connected since", async () => {
+      const { appId } = await wave();
+      const [silent = "", back = ""] = await bench.connections(["silent", "back"], { appId });
+      await bench.under.pass(1_000);
+      await bench.under.store.closeBreaker({ appId, by: "accepted" });
+      await bench.under.pass(1_000);
+      await bench.under.reconnect(back, "another grant of back");
+      for (const id of [silent, back]) await strike(id);
+      expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 2, expected: 1 });
+      const briefly = { ...WINDOW, acceptedForMs: 1_000 };
+      expect(await bench.under.store.readAnswers(appId, briefly)).toMatchObject({ rejected: 2, expected: 0 });
+    });
+
     test("of those that are refused only after an acceptance count as expected, unless they were refreshed since", async () => {
       const { appId } = await wave();
       const [never = "", since = ""] = await bench.connections(["never", "since"], { appId });
@@ -116,15 +134,14 @@ export function breakerReadsScenarios(bench: Bench): void {
       await strike(never);
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 1, expected: 1 });
       // One is expected, and takes one other; with the other refused too, that one takes nine.
-      const shares = { rejectedShare: 0.1, acceptedShare: 0.5 };
-      expect(await bench.under.store.readVouching(never, shares)).toMatchObject({
+      expect(await bench.under.store.readVouching(never, WINDOW)).toMatchObject({
         rejected: 1,
         expected: 1,
         others: 1,
       });
       await strike(since);
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 2, expected: 1 });
-      expect(await bench.under.store.readVouching(since, shares)).toMatchObject({
+      expect(await bench.under.store.readVouching(since, WINDOW)).toMatchObject({
         rejected: 2,
         expected: 1,
         others: 3,

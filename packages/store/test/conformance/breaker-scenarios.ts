@@ -157,6 +157,16 @@ export function breakerScenarios(bench: Bench): void {
       expect(await bench.under.app(real.appId)).toMatchObject({ state: "closed", acceptedAt: bench.under.now() });
     });
 
+    test("that closes after a wave forgets also the strike of a connection that nobody schedules, and leaves it unscheduled", async () => {
+      const appId = await bench.app();
+      const [a = ""] = await bench.connections(["a"], { appId });
+      const firstStrikeAt = bench.under.now();
+      await bench.settle(bench.fail(await bench.claim(a), { strikes: 1, firstStrikeAt, dueAt: null }));
+      await open(appId, "rejections");
+      await bench.under.store.closeBreaker({ appId, by: "operator" });
+      expect(await bench.under.connection(a)).toMatchObject({ strikes: 0, firstStrikeAt: null, dueAt: null });
+    });
+
     test("open for the app's fault cannot be accepted", async () => {
       const { appId } = await probing("misconfigured");
       expect(await bench.under.store.closeBreaker({ appId, by: "accepted" })).toMatchObject({ closed: false });

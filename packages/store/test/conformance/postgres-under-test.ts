@@ -72,7 +72,8 @@ export async function openPostgresUnderTest(): Promise<StoreUnderTest> {
       await prisma.connection.create({ data: { id, appId, mode, dueAt, createdAt: new Date(now) } });
       const refreshToken = bytes(token);
       const fingerprint = fingerprintOf(token);
-      await prisma.tokenSet.create({ data: { connectionId: id, generation: 1, refreshToken, fingerprint } });
+      const storedAt = new Date(now);
+      await prisma.tokenSet.create({ data: { connectionId: id, generation: 1, refreshToken, fingerprint, storedAt } });
     },
     async reconnect(id, refreshToken) {
       const appId = await appIdOf(id);

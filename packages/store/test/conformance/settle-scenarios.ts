@@ -165,6 +165,28 @@ export function settleScenarios(bench: Bench): void {
       }
     });
 
+    test("of a wave does not come back either when the breaker is open again for something else by then", async () => {
+      const appId = await bench.app();
+      const [a = ""] = await bench.connections(["a"], { appId });
+      const firstStrikeAt = bench.under.now();
+      await bench.settle(bench.fail(await bench.claim(a), { strikes: 1, firstStrikeAt, dueAt: firstStrikeAt }));
+      await bench.under.pass(1);
+      const late = bench.fail(await bench.claim(a), { strikes: 2, firstStrikeAt });
+      const open = (reason: "rejections" | "misconfigured") =>
+        bench.under.store.openBreaker({
+          appId,
+          reason,
+          evidence: {},
+          evidenceFrom: bench.under.now(),
+          probeMs: 15_000,
+        });
+      await open("rejections");
+      await bench.under.store.closeBreaker({ appId, by: "operator" });
+      await open("misconfigured");
+      expect(await bench.settle(late)).toBe("settled");
+      expect(await bench.under.connection(a)).toMatchObject({ strikes: 0, firstStrikeAt: null });
+    });
+
     test("that would end a grant is held while the app's breaker is not closed", async () => {
       const [a = ""] = await bench.connections(["a"]);
       await bench.settle(bench.fail(await bench.claim(a), { dueAt: bench.under.now() }));

@@ -42,9 +42,11 @@ export const descriptor: ProviderDescriptor = {
     leastRejected: 10,
     rejectedShare: 0.1,
     acceptedShare: 0.8,
+    acceptedForMs: 86_400_000,
     leastMisconfigured: 3,
     probeMs: 15_000,
     vouchWithinMs: 86_400_000,
+    vouchWithinRefusals: 8,
   },
   answerTimeoutMs: 2 * MINUTE_MS,
 };

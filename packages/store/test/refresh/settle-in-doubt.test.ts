@@ -51,6 +51,15 @@ describe("while the app's breaker is not closed", () => {
     }
   });
 
+  test("one that comes late does not bring its strike back either when the breaker is open again", async () => {
+    await connect("a");
+    const mine = await claimOne("a");
+    const unvouched = failureOf(mine, { strikes: 2, firstStrikeAt: mine.claimedAt - 60_000 });
+    await inDoubt("open");
+    expect(await settle(store, [unvouched], "p")).toEqual(["settled"]);
+    expect(await rowOf("a")).toMatchObject({ state: "active", strikes: 0, firstStrikeAt: null });
+  });
+
   test("a success is stored all the same", async () => {
     await connect("a");
     const mine = await claimOne("a");

@@ -53,7 +53,7 @@ async function allOf(apps: readonly AppUnderTest[], holds: (app: AppUnderTest) =
   return (await Promise.all(apps.map(holds))).every(Boolean);
 }
 
-/** Among connections not refreshed since an acceptance more may leave: a mistake that meets only some of them is not told apart. */
+/** Among those not refreshed since an acceptance more may leave: a mistake that meets only some is not told apart. */
 const acceptanceCoversMs = 2 * lifetimeMs;
 
 async function whatIsInTheWay({ postgres }: World): Promise<string | null> {

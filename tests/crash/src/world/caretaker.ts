@@ -153,7 +153,6 @@ export async function acceptBreaker(
   { postgres, operator }: { readonly postgres: Postgres; readonly operator: Operator },
   appId: string,
 ): Promise<void> {
-  if (!(await isBreakerOpen(postgres, appId))) return;
   const { code, stderr } = await operator(["breaker", "accept", appId]);
   if (code !== 0 && (await isBreakerOpen(postgres, appId))) throw new Error(`evergrant breaker accept: ${stderr}`);
 }

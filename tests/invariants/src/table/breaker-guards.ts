@@ -37,6 +37,13 @@ export const breakerGuards: readonly Guard[] = [
         test: settleTest("a strike that was voided while the second refusal was under way ends nothing either"),
         means: "a refusal that the app was to blame for counts as the first of the two that end the grant",
       },
+      {
+        name: "voided-strikes-come-back-when-open-again",
+        find: "s.first_strike_at < greatest(x.claimed_at, l.breaker_closed_at)",
+        replace: "s.first_strike_at < l.breaker_closed_at",
+        test: settleTest("one that comes late does not bring its strike back either when the breaker is open again"),
+        means: "an answer that took long gives a strike back that a probe had shown to be our mistake",
+      },
     ],
   },
   {
@@ -92,7 +99,7 @@ export const breakerGuards: readonly Guard[] = [
     mutants: [
       {
         name: "accepted-apps-have-no-waves",
-        find: "    { refused: rejected, share: policy.acceptedShare },\n",
+        find: "    { refused: rejected, share: Math.max(policy.acceptedShare, policy.rejectedShare) },\n",
         replace: "",
         means: "who accepted one wave has accepted every later mistake of ours as well",
       },
@@ -151,6 +158,16 @@ export const breakerGuards: readonly Guard[] = [
     file: "packages/core/src/decide.ts",
     test: refreshTest("of a probe does not ripen a strike"),
     mutants: [
+      {
+        name: "probes-end-held-grants",
+        find: "const ended = rejected && !isProbe && strikes.strikes",
+        replace: "const ended = rejected && strikes.strikes",
+        test: {
+          file: "packages/core/test/decide.test.ts",
+          name: "is not ended by a probe, however many strikes it has",
+        },
+        means: "a grant whose ending was held is ended by the breaker's own look",
+      },
       {
         name: "probes-ripen",
         find: "const ripe = !isProbe && now",

@@ -65,23 +65,23 @@ export const needsReauth: Invariant = {
       mutants: [
         {
           name: "one-voucher-is-enough",
-          find: "return succeeded >= Math.min(others, refreshedThatCount(refused, policy));",
+          find: "return succeeded >= Math.min(others, vouchersNeeded(refused, policy));",
           replace: "return succeeded >= Math.min(others, 1);",
           means: "a restored backup in which some tokens still work ends the others",
         },
       ],
     },
     {
-      does: "A day in which the provider was hardly asked vouches for nothing",
-      file: "apps/worker/src/vouch.ts",
+      does: "A day in which the grant was hardly ever refused proves nothing",
+      file: "packages/core/src/breaker.ts",
       test: {
         file: "apps/worker/test/vouch.test.ts",
-        name: "a day in which the provider was hardly asked does not count",
+        name: "a day in which the grant was hardly ever refused does not count",
       },
       mutants: [
         {
           name: "weekends-vouch",
-          find: " && failures >= LEAST_FAILURES",
+          find: " && strikes >= vouchWithinRefusals",
           replace: "",
           means:
             "a fleet that is started again after a weekend, with the credentials that broke it, ends what it had struck",

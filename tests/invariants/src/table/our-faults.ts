@@ -27,7 +27,7 @@ export const ourFaults: Invariant = {
         },
         {
           name: "every-failure-ends",
-          find: "const ended = rejected && strikes.strikes >= STRIKES_TO_END;",
+          find: "const ended = rejected && !isProbe && strikes.strikes >= STRIKES_TO_END;",
           replace: "const ended = (rejected || failures > 100) && strikes.strikes >= 1;",
           means: "a long outage ends grants",
         },

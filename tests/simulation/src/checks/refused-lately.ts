@@ -27,7 +27,7 @@ export class RefusedLately {
     }
     const isRefreshed = ({ lastRefreshedAt, firstStrikeAt }: ConnectionRow) =>
       firstStrikeAt === null && (lastRefreshedAt ?? 0) > since;
-    const expected = doubted.filter(isExpected).length;
+    const expected = doubted.filter((row) => isExpected(row, policy, now)).length;
     const succeeded = app.connections.filter(isRefreshed).length;
     return isWave({ rejected: doubted.length, expected, succeeded }, policy);
   }

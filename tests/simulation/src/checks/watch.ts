@@ -29,7 +29,7 @@ export interface WatchParts {
   readonly disturbances: Disturbances;
   readonly customersById: ReadonlyMap<string, LiveCustomer>;
   readonly database: () => Pick<Database, "lastAwayFor">;
-  readonly escrow: Pick<VirtualEscrow, "has" | "offersTokensOf">;
+  readonly escrow: Pick<VirtualEscrow, "has" | "offersTokensOf" | "lastTroubleAt">;
 }
 
 /** Looks on at every step, from both sides at once, and notes what must not be. */
@@ -199,8 +199,12 @@ export class Watch {
   }
 
   #mayKeepLease(process: VirtualProcess): boolean {
-    const { clock, database } = this.#parts;
-    return process.isRunning && clock.now - database().lastAwayFor(process) > CUT_OFF_LATELY_MS;
+    const { clock, database, escrow } = this.#parts;
+    const wasCalm = (lastTroubleAt: number) => clock.now - lastTroubleAt > CUT_OFF_LATELY_MS;
+    if (!process.isRunning) return false;
+    if (wasCalm(database().lastAwayFor(process))) return true;
+    // Who could not renew its leases has said so in the escrow's place, unless it slept or the place was in trouble.
+    return wasCalm(escrow.lastTroubleAt) && wasCalm(process.stoppedUntil);
   }
 
   #customerOf(id: string): LiveCustomer {

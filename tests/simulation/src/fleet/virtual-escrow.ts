@@ -1,16 +1,36 @@
 import type { Escrow, EscrowEntry } from "@evergrant/store/escrow";
 import { textToSettlement } from "@evergrant/worker/settlement-text";
+import type { VirtualClock } from "../clock/virtual-clock.ts";
 import { plainVault } from "./plain-vault.ts";
 
 /** The escrow in the fleet's Redis: one for all workers, gone when Redis is emptied. */
 export class VirtualEscrow implements Escrow {
   readonly hasPlace = true;
-  isAway = false;
   readonly #entries = new Map<string, EscrowEntry>();
+  /** Until when, epoch ms, the answers to these requests are said to be awaited. */
+  readonly #awaited = new Map<string, number>();
+  readonly #clock: Pick<VirtualClock, "now">;
   readonly #onPut: () => void;
+  #isAway = false;
+  #troubleAt = Number.NEGATIVE_INFINITY;
 
-  constructor(onPut: () => void) {
+  constructor(clock: Pick<VirtualClock, "now">, onPut: () => void) {
+    this.#clock = clock;
     this.#onPut = onPut;
+  }
+
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  set isAway(isAway: boolean) {
+    this.#isAway = isAway;
+    this.#troubleAt = this.#clock.now;
+  }
+
+  /** When it last could not be reached or forgot something, epoch ms. */
+  get lastTroubleAt(): number {
+    return this.#isAway ? this.#clock.now : this.#troubleAt;
   }
 
   get size(): number {
@@ -34,6 +54,8 @@ export class VirtualEscrow implements Escrow {
   empty(): string[] {
     const ids = [...this.#entries.keys()];
     this.#entries.clear();
+    this.#awaited.clear();
+    this.#troubleAt = this.#clock.now;
     return ids;
   }
 
@@ -57,11 +79,17 @@ export class VirtualEscrow implements Escrow {
     return this.#entries.size;
   }
 
-  /** No worker of the simulation is cut off from the database alone. */
-  async markAwaited(): Promise<void> {}
+  async markAwaited(requests: readonly string[], forMs: number): Promise<void> {
+    this.#requireReachable();
+    for (const request of requests) this.#awaited.set(request, this.#clock.now + forMs);
+  }
 
-  async readAwaited(): Promise<{ readonly awaited: ReadonlySet<string>; readonly complete: boolean }> {
-    return { awaited: new Set(), complete: !this.isAway };
+  async readAwaited(
+    requests: readonly string[],
+  ): Promise<{ readonly awaited: ReadonlySet<string>; readonly complete: boolean }> {
+    if (this.isAway) return { awaited: new Set(), complete: false };
+    for (const [request, until] of this.#awaited) if (until <= this.#clock.now) this.#awaited.delete(request);
+    return { awaited: new Set(requests.filter((request) => this.#awaited.has(request))), complete: true };
   }
 
   async close(): Promise<void> {}

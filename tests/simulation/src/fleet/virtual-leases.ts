@@ -1,4 +1,5 @@
 import type { Lease } from "@evergrant/store";
+import type { AwaitedRequest } from "@evergrant/worker/escrow-keeper";
 import type { RefreshParts } from "@evergrant/worker/refresh-connection";
 import type { RefreshStore } from "../store/memory-store.ts";
 import { LEASE_MS } from "../world/settings.ts";
@@ -7,27 +8,36 @@ import type { VirtualProcess } from "./virtual-process.ts";
 /** Renewed three times in a lease's life, as production does. */
 const PERIOD_MS = LEASE_MS / 3;
 
+type AskingLease = Lease & AwaitedRequest;
+
 /** What production's lease keeper does, on the virtual clock. */
 export function keepVirtualLeases(
   process: VirtualProcess,
   store: Pick<RefreshStore, "renewLeases" | "isLeaseAlive">,
-  onError: (error: unknown) => void,
+  {
+    onUnrenewed,
+    onError,
+  }: {
+    readonly onUnrenewed: (leases: readonly AskingLease[]) => void;
+    readonly onError: (error: unknown) => void;
+  },
 ): RefreshParts["leases"] {
-  const held = new Map<string, { readonly lease: Lease; at: number }>();
+  const held = new Map<string, { readonly lease: AskingLease; at: number }>();
   let isTicking = false;
 
   const renewAll = async () => {
     const asked = process.clock.now;
+    const toRenew = [...held.values()].map(({ lease }) => lease);
     try {
-      const renewed = await store.renewLeases(
-        [...held.values()].map(({ lease }) => lease),
-        LEASE_MS,
-      );
+      const renewed = await store.renewLeases(toRenew, LEASE_MS);
       for (const intentId of renewed) {
         const entry = held.get(intentId);
         if (entry !== undefined) entry.at = asked;
       }
+      const missing = toRenew.filter(({ intentId }) => held.has(intentId) && !renewed.has(intentId));
+      if (missing.length > 0) onUnrenewed(missing);
     } catch (error) {
+      onUnrenewed(toRenew);
       onError(error);
     }
     tick();

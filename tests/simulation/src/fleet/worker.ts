@@ -150,7 +150,10 @@ function wire(process: VirtualProcess, parts: WorkerParts, isStopping: () => boo
         });
       return claim === undefined ? null : { claim, askedAt };
     },
-    leases: keepVirtualLeases(process, store, onError),
+    leases: keepVirtualLeases(process, store, {
+      onUnrenewed: (leases) => void keeper.markAwaited(leases, LEASE_MS).catch(onError),
+      onError,
+    }),
     takeOver: async (claim) => (await takeOver([claim]))[0] ?? "unreadable",
     async credentials(appId) {
       if (parts.endpoint.traps.spring("claimed", process)) await process.pause();

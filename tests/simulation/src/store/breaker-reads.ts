@@ -1,9 +1,9 @@
-import { type BreakerPolicy, refreshedThatCount, type Vouching } from "@evergrant/core";
+import { type BreakerPolicy, type Vouching, vouchersNeeded } from "@evergrant/core";
 import type * as store from "@evergrant/store";
 import { isExpected, isInDoubt, isScheduled } from "./breaker.ts";
 import type { AppRow, ConnectionRow, Tables } from "./tables.ts";
 
-type Shares = Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">;
+type Shares = Pick<BreakerPolicy, "rejectedShare" | "acceptedShare" | "acceptedForMs">;
 type Window = Shares & Pick<BreakerPolicy, "windowMs">;
 type Query = Parameters<typeof store.takeProbe>[1];
 
@@ -12,19 +12,19 @@ export function readAnswers(tables: Tables, appId: string, { windowMs, ...shares
   const app = tables.apps.get(appId);
   if (app === undefined || app.breakerState !== "closed") return null;
   const since = tables.now() - windowMs;
-  const refused = countRefused(app, since);
-  const most = Math.ceil(refreshedThatCount(refused, shares)) + 1;
+  const refused = countRefused(app, since, shares, tables.now());
+  const most = Math.ceil(vouchersNeeded(refused, shares)) + 1;
   return { ...refused, succeeded: countRefreshed(app, since, most), readAt: tables.now() };
 }
 
 /** As `readVouching` of the real store. */
 export function readVouching(tables: Tables, connectionId: string, shares: Shares): Vouching | null {
   const own = tables.connections.get(connectionId);
-  if (own === undefined || own.app.breakerState !== "closed" || !isInDoubt(own)) return null;
+  if (own === undefined || !isInDoubt(own)) return null;
   const { app } = own;
   const since = own.firstStrikeAt ?? 0;
-  const refused = countRefused(app, since);
-  const needed = Math.ceil(refreshedThatCount(refused, shares));
+  const refused = countRefused(app, since, shares, tables.now());
+  const needed = Math.ceil(vouchersNeeded(refused, shares));
   let others = 0;
   for (const row of app.connections) {
     if (others >= needed) break;
@@ -33,11 +33,16 @@ export function readVouching(tables: Tables, connectionId: string, shares: Share
   return { ...refused, succeeded: countRefreshed(app, since, needed), others };
 }
 
-function countRefused(app: AppRow, since: number): Pick<Vouching, "rejected" | "expected"> {
+function countRefused(
+  app: AppRow,
+  since: number,
+  policy: Shares,
+  now: number,
+): Pick<Vouching, "rejected" | "expected"> {
   const counted = [...app.struck].filter(
     (row) => isInDoubt(row) && ((row.firstStrikeAt ?? 0) > since || isScheduled(row)),
   );
-  return { rejected: counted.length, expected: counted.filter(isExpected).length };
+  return { rejected: counted.length, expected: counted.filter((row) => isExpected(row, policy, now)).length };
 }
 
 /** Newest first: each connection by its last refresh, those that were refused since left out. */

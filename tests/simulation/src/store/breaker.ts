@@ -1,4 +1,4 @@
-import { type BreakerReason, reasonsDisproved } from "@evergrant/core";
+import { type BreakerPolicy, type BreakerReason, reasonsDisproved } from "@evergrant/core";
 import type * as store from "@evergrant/store";
 import { type AppRow, type ConnectionRow, strike, type Tables } from "./tables.ts";
 
@@ -54,7 +54,7 @@ function close(tables: Tables, app: AppRow, by: store.ClosedBy, mayClose: boolea
   const putOff = app.connections.filter((row) => isPutOff(row, app.breakerReason));
   const broughtForward = putOff.filter(({ dueAt }) => (dueAt ?? 0) > now).length;
   for (const row of putOff) {
-    app.due.set(row, Math.min(row.dueAt ?? now, now));
+    if (row.dueAt !== null) app.due.set(row, Math.min(row.dueAt, now));
     if (app.breakerReason !== "rejections" || by === "accepted") continue;
     row.strikes = 0;
     strike(row, null);
@@ -72,7 +72,7 @@ function close(tables: Tables, app: AppRow, by: store.ClosedBy, mayClose: boolea
 }
 
 function isPutOff(row: ConnectionRow, reason: BreakerReason | null): boolean {
-  return isScheduled(row) && (reason === "rejections" ? isInDoubt(row) : row.lastOutcome === "misconfigured");
+  return row.state === "active" && (reason === "rejections" ? isInDoubt(row) : row.lastOutcome === "misconfigured");
 }
 
 /** Whether a refusal may be our mistake: an operator's acceptance settles it for those that were refused by then. */
@@ -80,9 +80,15 @@ export function isInDoubt({ firstStrikeAt, app }: ConnectionRow): boolean {
   return firstStrikeAt !== null && (app.breakerAcceptedAt === null || firstStrikeAt > app.breakerAcceptedAt);
 }
 
-/** Whether it has not been refreshed since an operator accepted that customers leave. */
-export function isExpected({ lastRefreshedAt, createdAt, app }: ConnectionRow): boolean {
-  return app.breakerAcceptedAt !== null && (lastRefreshedAt ?? createdAt) <= app.breakerAcceptedAt;
+/** Whether it has got no token set since an operator accepted, not long ago, that customers leave. */
+export function isExpected(
+  row: ConnectionRow,
+  { acceptedForMs }: Pick<BreakerPolicy, "acceptedForMs">,
+  now: number,
+): boolean {
+  const { breakerAcceptedAt } = row.app;
+  if (breakerAcceptedAt === null || breakerAcceptedAt <= now - acceptedForMs) return false;
+  return Math.max(row.createdAt, row.lastRefreshedAt ?? 0, row.tokensStoredAt) <= breakerAcceptedAt;
 }
 
 export function isScheduled({ state, dueAt }: ConnectionRow): boolean {

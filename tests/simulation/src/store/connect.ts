@@ -36,6 +36,7 @@ export function connect(tables: Tables, app: AppRow, id: string, grant: StoredGr
     lastRefreshedAt: null,
     lastRefreshNo: 0,
     generation: 1,
+    tokensStoredAt: tables.now(),
     refreshToken: grant.refreshToken,
     accessToken: grant.accessToken,
     fingerprint: grant.fingerprint,
@@ -70,6 +71,7 @@ export function reconnect(tables: Tables, row: ConnectionRow, grant: StoredGrant
   row.lastAttemptAt = null;
   row.lastRefreshedAt = null;
   row.generation += 1;
+  row.tokensStoredAt = tables.now();
   row.refreshToken = grant.refreshToken;
   row.accessToken = grant.accessToken;
   row.fingerprint = grant.fingerprint;

@@ -13,10 +13,10 @@ export function settle(tables: Tables, settlements: readonly Settlement[]): Sett
 
 function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): SettleResult {
   const { generation, tokens, decision } = settlement;
-  const held = row.intent?.intentId === settlement.intentId;
-  if (held) row.intent = null;
-  if (row.generation === generation && (held || tokens !== null)) {
-    const isVoided = isVoidedSince(row, decision);
+  const intent = row.intent?.intentId === settlement.intentId ? row.intent : null;
+  if (intent !== null) row.intent = null;
+  if (row.generation === generation && (intent !== null || tokens !== null)) {
+    const isVoided = isVoidedSince(row, decision, intent?.claimedAt ?? null);
     const isHeld = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
     write(tables, row, settlement, { isHeld, isVoided });
     return isHeld ? "held" : "settled";
@@ -28,9 +28,14 @@ function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): 
 }
 
 /** Whether a breaker has closed since the first strike and voided it. */
-function isVoidedSince({ firstStrikeAt, app }: ConnectionRow, decision: Settlement["decision"]): boolean {
-  if (app.breakerState !== "closed" || app.breakerChangedAt === null || firstStrikeAt !== null) return false;
-  return decision.firstStrikeAt !== null && decision.firstStrikeAt < app.breakerChangedAt;
+function isVoidedSince(
+  { firstStrikeAt, app }: ConnectionRow,
+  decision: Settlement["decision"],
+  claimedAt: number | null,
+): boolean {
+  if (firstStrikeAt !== null || decision.firstStrikeAt === null) return false;
+  const closedAt = app.breakerState === "closed" ? app.breakerChangedAt : null;
+  return decision.firstStrikeAt < Math.max(claimedAt ?? 0, closedAt ?? 0);
 }
 
 interface Doubt {
@@ -62,6 +67,7 @@ function write(tables: Tables, row: ConnectionRow, settlement: Settlement, { isH
   if (tokens !== null) {
     noteRefreshed(row, now);
     row.generation += 1;
+    row.tokensStoredAt = now;
     row.refreshToken = tokens.refreshToken;
     row.accessToken = tokens.accessToken;
     row.fingerprint = tokens.fingerprint;

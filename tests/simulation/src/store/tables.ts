@@ -57,6 +57,7 @@ export interface ConnectionRow extends DueRow {
   /** Counts the successes, so that the last one is known among others of the same moment. */
   lastRefreshNo: number;
   generation: number;
+  tokensStoredAt: number;
   refreshToken: Uint8Array;
   accessToken: Uint8Array | null;
   fingerprint: Uint8Array;

@@ -85,7 +85,7 @@ function createWorld(plan: Plan, clock: VirtualClock, { told, settle }: Simulate
     stop: (process, until) => fleet.stop(process, until),
     stall: (process, until) => fleet.stall(process, until),
   });
-  const escrow = new VirtualEscrow(() => fleet.watchEscrow());
+  const escrow = new VirtualEscrow(clock, () => fleet.watchEscrow());
   const watch = new Watch({
     told: told ?? null,
     clock,
