@@ -69,7 +69,9 @@ async function whatIsInTheWay({ postgres }: World): Promise<string | null> {
 
 /**
  * The newest state is kept aside in the same transaction, so that nothing falls between the two. A connection
- * that has been given another grant since keeps that: its old one means nothing any more.
+ * that has been given another grant since keeps that: its old one means nothing any more. One whose token was
+ * still the same is set back all the same where its refresh is under way: the answer finds another generation and
+ * is kept as a candidate, so the token that it has spent may be presented first.
  */
 async function restore({ apps, postgres, population, losses }: World, run: FaultRun): Promise<void> {
   const risky = apps.filter((app) => !app.hasGrace).map((app) => app.id);
@@ -83,7 +85,9 @@ async function restore({ apps, postgres, population, losses }: World, run: Fault
       `UPDATE token_set t SET ${assign("o")} FROM ${older} o JOIN connection c ON c.id = o.connection_id
          JOIN ${newer} n ON n.connection_id = o.connection_id
        WHERE o.connection_id = t.connection_id AND c.state_changed_at < o.backed_up_at
-       RETURNING c.id AS "connectionId", c.app_id = ANY($1) AND n.fingerprint <> o.fingerprint AS "isRisky"`,
+       RETURNING c.id AS "connectionId",
+         c.app_id = ANY($1) AND (n.fingerprint <> o.fingerprint OR n.generation <> o.generation AND EXISTS (
+           SELECT 1 FROM refresh_intent i WHERE i.connection_id = c.id)) AS "isRisky"`,
       [risky],
     );
     await query("COMMIT");
