@@ -1,4 +1,4 @@
-import type { BreakerPolicy } from "@evergrant/core";
+import { type BreakerPolicy, vouchersNeeded } from "@evergrant/core";
 import { Prisma } from "../generated/client.ts";
 
 /**
@@ -22,13 +22,10 @@ export function isExpected({ acceptedForMs }: Pick<BreakerPolicy, "acceptedForMs
 /** Whether connection `c` will be tried again by itself. */
 export const IS_SCHEDULED = Prisma.sql`(c.state = 'active' AND c.due_at IS NOT NULL)`;
 
-/** `vouchersNeeded` of the core in terms of `refused`, whole: no more of the refreshed need to be counted. */
-export function vouchersNeeded({
-  rejectedShare,
-  acceptedShare,
-}: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">): Prisma.Sql {
-  const share = Math.max(acceptedShare, rejectedShare);
+/** The core's `vouchersNeeded`, rounded up, in terms of `refused`: no more of the refreshed need to be counted. */
+export function sqlVouchersNeeded(policy: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare">): Prisma.Sql {
+  const perUnexpected = vouchersNeeded({ rejected: 1, expected: 0 }, policy);
+  const perRefused = vouchersNeeded({ rejected: 1, expected: 1 }, policy);
   return Prisma.sql`ceil(least(1e15, greatest(
-    (refused.connections - refused.expected) * ${(1 - rejectedShare) / rejectedShare}::float8,
-    refused.connections * ${(1 - share) / share}::float8)))::bigint`;
+    (refused.connections - refused.expected) * ${perUnexpected}::float8, refused.connections * ${perRefused}::float8)))::bigint`;
 }

@@ -1,6 +1,6 @@
 import type { AnswersInWindow, BreakerPolicy } from "@evergrant/core";
 import type { Store } from "../client.ts";
-import { IN_DOUBT, IS_SCHEDULED, isExpected, vouchersNeeded } from "./in-doubt.ts";
+import { IN_DOUBT, IS_SCHEDULED, isExpected, sqlVouchersNeeded } from "./in-doubt.ts";
 
 /** What an app's connections were answered lately, and when that was read, epoch ms of the database's clock. */
 export interface ReadAnswers extends AnswersInWindow {
@@ -33,10 +33,11 @@ export async function readAnswers(
       SELECT count(*) AS connections FROM (
         SELECT FROM app a JOIN connection c ON c.app_id = a.id
         WHERE c.last_refreshed_at > a.since AND c.first_strike_at IS NULL
-        LIMIT (SELECT ${vouchersNeeded(policy)} + 1 FROM refused)
+        LIMIT (SELECT ${sqlVouchersNeeded(policy)} + 1 FROM refused)
       ) counted
     )
-    SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected, refreshed.connections::float8 AS succeeded,
+    SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected,
+           refreshed.connections::float8 AS succeeded,
            floor(extract(epoch FROM app.now) * 1000)::float8 AS "readAt"
     FROM app, refused, refreshed`;
   return row ?? null;

@@ -1,6 +1,6 @@
 import type { BreakerPolicy, Vouching } from "@evergrant/core";
 import type { Store } from "../client.ts";
-import { IN_DOUBT, IS_SCHEDULED, isExpected, vouchersNeeded } from "./in-doubt.ts";
+import { IN_DOUBT, IS_SCHEDULED, isExpected, sqlVouchersNeeded } from "./in-doubt.ts";
 
 /**
  * Counts what `isVouchedFor` needs to know of the app of a connection that has been refused, since its first refusal.
@@ -24,7 +24,7 @@ export async function readVouching(
       FROM app a JOIN connection c ON c.app_id = a.id
       WHERE ${IN_DOUBT} AND (c.first_strike_at > a.since OR ${IS_SCHEDULED})
     ), needed AS (
-      SELECT ${vouchersNeeded(policy)} AS connections FROM refused
+      SELECT ${sqlVouchersNeeded(policy)} AS connections FROM refused
     ), refreshed AS (
       SELECT count(*) AS connections FROM (
         SELECT FROM app a JOIN connection c ON c.app_id = a.id
@@ -38,7 +38,8 @@ export async function readVouching(
         LIMIT (SELECT connections FROM needed)
       ) counted
     )
-    SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected, refreshed.connections::float8 AS succeeded,
+    SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected,
+           refreshed.connections::float8 AS succeeded,
            others.connections::float8 AS others
     FROM app, refused, refreshed, others`;
   return row ?? null;

@@ -29,8 +29,9 @@ export interface SealedTokens {
 
 /**
  * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is not
- * closed, or has closed since the first strike and voided it. `repeated`: an earlier try of this very settlement had been written. `stale`: another
- * refresh or a reconnect came first; a failure was dropped, a token set was kept as a candidate.
+ * closed, or has closed since the first strike and voided it. `repeated`: an earlier try of this very settlement had
+ * been written. `stale`: another refresh or a reconnect came first; a failure was dropped, a token set was kept as a
+ * candidate.
  */
 export type SettleResult = "settled" | "held" | "repeated" | "stale";
 
