@@ -78,15 +78,20 @@ export function vouchersNeeded(refused: Refused, policy: Shares): number {
 export interface Vouching extends AnswersInWindow {
   /** The app's other connections that are asked by themselves, whatever they were answered. */
   readonly others: number;
+  /**
+   * The connection was refreshed after its token set was stored: the set came from a backup, and may long be spent.
+   * What its provider says of it says nothing of the customer.
+   */
+  readonly isSetBack: boolean;
 }
 
 /**
- * Whether refusals of one app may be believed: since the first one, so many other connections were refreshed that
- * the refusals are no wave in the making, or all others there are. A wave takes ten refusals to be known; an app
- * that is asked once in minutes would have lost some of them by then, one by one.
+ * Whether a refusal may be believed: its token did not come from a backup, and since the first refusal so many other
+ * connections were refreshed that the refusals are no wave in the making, or all others there are. A wave takes ten
+ * refusals to be known; an app that is asked once in minutes would have lost some of them by then, one by one.
  */
-export function isVouchedFor({ succeeded, others, ...refused }: Vouching, policy: Shares): boolean {
-  return succeeded >= Math.min(others, vouchersNeeded(refused, policy));
+export function isVouchedFor({ succeeded, others, isSetBack, ...refused }: Vouching, policy: Shares): boolean {
+  return !isSetBack && succeeded >= Math.min(others, vouchersNeeded(refused, policy));
 }
 
 /**

@@ -58,6 +58,8 @@ describe("a wave of rejections", () => {
 });
 
 describe("refusals of an app are believed", () => {
+  const newest = { isSetBack: false };
+
   test.each([
     ["nobody was refreshed since", 1, 0, 200, false],
     ["one short of nine in ten", 1, 8, 200, false],
@@ -69,13 +71,20 @@ describe("refusals of an app are believed", () => {
     ["the others were refused as well", 5, 0, 4, false],
     ["there are no others", 1, 0, 0, true],
   ])("%s: %i refused, %i refreshed of %i others is %s", (_, rejected, succeeded, others, expected) => {
-    expect(isVouchedFor({ rejected, expected: 0, succeeded, others }, policy)).toBe(expected);
+    expect(isVouchedFor({ ...newest, rejected, expected: 0, succeeded, others }, policy)).toBe(expected);
   });
 
   test("after an acceptance by fewer, but never by nobody while there are others", () => {
-    const vouchedBy = (succeeded: number) => isVouchedFor({ rejected: 8, expected: 8, succeeded, others: 100 }, policy);
+    const vouchedBy = (succeeded: number) =>
+      isVouchedFor({ ...newest, rejected: 8, expected: 8, succeeded, others: 100 }, policy);
     expect([0, 1, 2, 3].map(vouchedBy)).toEqual([false, false, true, true]);
-    expect(isVouchedFor({ rejected: 1, expected: 1, succeeded: 0, others: 5 }, policy)).toBe(false);
+    expect(isVouchedFor({ ...newest, rejected: 1, expected: 1, succeeded: 0, others: 5 }, policy)).toBe(false);
+  });
+
+  test("never of a token that came from a backup, whoever vouches", () => {
+    const others = { rejected: 1, expected: 0, succeeded: 200, others: 200 };
+    expect(isVouchedFor({ ...others, isSetBack: false }, policy)).toBe(true);
+    expect(isVouchedFor({ ...others, isSetBack: true }, policy)).toBe(false);
   });
 
   test("wherever they are no wave in the making, and nowhere else", () => {
@@ -83,7 +92,7 @@ describe("refusals of an app are believed", () => {
     for (let rejected = 1; rejected < 30; rejected += 1) {
       for (let succeeded = 0; succeeded < 300; succeeded += 1) {
         const atTheEdge = rejected === policy.rejectedShare * (rejected + succeeded);
-        const believed = isVouchedFor({ rejected, expected: 0, succeeded, others: 1_000 }, policy);
+        const believed = isVouchedFor({ ...newest, rejected, expected: 0, succeeded, others: 1_000 }, policy);
         if (!atTheEdge) expect(believed).toBe(!isWave({ rejected, expected: 0, succeeded }, grown));
       }
     }

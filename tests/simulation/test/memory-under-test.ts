@@ -62,6 +62,15 @@ export async function openMemoryUnderTest(): Promise<StoreUnderTest> {
       const schedule = { id, mode: row.mode, accessTokenExpiresAt: null, grantExpiresAt: null };
       reconnect(tables, row, { ...sealed(token), mode: row.mode, dueAt: dueAfterImport(schedule, descriptor, now) });
     },
+    async restoreBackup(id, storedAt) {
+      const { refreshToken, fingerprint } = sealed(tokenText(id, 1));
+      Object.assign(known(tables.connections.get(id)), {
+        refreshToken,
+        fingerprint,
+        generation: 1,
+        tokensStoredAt: storedAt,
+      });
+    },
     connection: async (id) => viewOf(known(tables.connections.get(id))),
     async app(id): Promise<BreakerView> {
       const app = known(tables.apps.get(id));

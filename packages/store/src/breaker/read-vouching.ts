@@ -16,8 +16,9 @@ export async function readVouching(
 ): Promise<Vouching | null> {
   const [row] = await prisma.$queryRaw<Vouching[]>`
     WITH app AS (
-      SELECT a.id, a.breaker_accepted_at, c.first_strike_at AS since
-      FROM connection c JOIN oauth_app a ON a.id = c.app_id
+      SELECT a.id, a.breaker_accepted_at, c.first_strike_at AS since,
+             coalesce(t.stored_at < c.last_refreshed_at, false) AS is_set_back
+      FROM connection c JOIN oauth_app a ON a.id = c.app_id JOIN token_set t ON t.connection_id = c.id
       WHERE c.id = ${connectionId} AND ${IN_DOUBT}
     ), refused AS (
       SELECT count(*) AS connections, count(*) FILTER (WHERE ${isExpected(policy)}) AS expected
@@ -40,7 +41,7 @@ export async function readVouching(
     )
     SELECT refused.connections::float8 AS rejected, refused.expected::float8 AS expected,
            refreshed.connections::float8 AS succeeded,
-           others.connections::float8 AS others
+           others.connections::float8 AS others, app.is_set_back AS "isSetBack"
     FROM app, refused, refreshed, others`;
   return row ?? null;
 }

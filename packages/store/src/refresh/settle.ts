@@ -30,18 +30,19 @@ export interface SealedTokens {
 /**
  * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is not
  * closed, or has closed since the first strike and voided it. `repeated`: an earlier try of this very settlement had
- * been written. `stale`: another refresh or a reconnect came first; a failure was dropped, a token set was kept as a
- * candidate.
+ * been written. `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that is not
+ * the current one was kept as a candidate.
  */
 export type SettleResult = "settled" | "held" | "repeated" | "stale";
 
 /**
  * Ends refreshes, many at once, in one transaction: tokens, schedule, journal, tally, outbox and the
  * end of the intent. Compare-and-set on the generation, and for a failure on the intent as well: a stale
- * holder's write changes nothing (invariants 2 and 3). A success whose intent was taken over meanwhile
+ * holder's write changes nothing (invariants 2 and 3). A rotation whose intent was taken over meanwhile
  * still counts while the generation is the one it presented: it holds the only token that works, and
  * whoever took over presented a spent one. If that other's refusals have even ended the grant by then, it
- * is revived: the customer need not do anything.
+ * is revived: the customer need not do anything. A success that brought no new refresh token does not count
+ * then: whoever took over presents a living token, and may be the one who rotates it.
  *
  * Safe to try again after any error, also when the commit's answer was lost.
  *
@@ -80,8 +81,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
     ), judged AS (
       SELECT s.*, l.state AS state_before, l.in_doubt,
         (l.first_strike_at IS NULL AND s.first_strike_at < greatest(x.claimed_at, l.breaker_closed_at)) IS TRUE
-          AS voided, CASE
-          WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'
+          AS voided, s.fingerprint <> l.fingerprint AS is_new, clock_timestamp() AS settled_at, CASE
+          WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.fingerprint <> l.fingerprint) THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result
       FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id
@@ -90,7 +91,7 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
     ), tokens AS (
       UPDATE token_set t
       SET generation = t.generation + 1, refresh_token = w.refresh_token, access_token = w.access_token,
-          fingerprint = w.fingerprint, secret_id = w.secret_id, stored_at = clock_timestamp()
+          fingerprint = w.fingerprint, secret_id = w.secret_id, stored_at = w.settled_at
       FROM won w WHERE t.connection_id = w.connection_id AND w.refresh_token IS NOT NULL
     ), schedule AS (
       UPDATE connection c
@@ -102,13 +103,13 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
           grant_expires_at = w.grant_expires_at, grant_hard_expires_at = w.grant_hard_expires_at,
           strikes = CASE WHEN w.voided THEN 0 WHEN w.held THEN c.strikes ELSE w.strikes END,
           first_strike_at = CASE WHEN w.voided THEN NULL ELSE w.first_strike_at END, failures = w.failures,
-          unknown_since = w.unknown_since, last_outcome = w.outcome, last_attempt_at = clock_timestamp(),
-          last_refreshed_at = CASE WHEN w.refresh_token IS NULL THEN c.last_refreshed_at ELSE clock_timestamp() END
+          unknown_since = w.unknown_since, last_outcome = w.outcome, last_attempt_at = w.settled_at,
+          last_refreshed_at = CASE WHEN w.refresh_token IS NULL THEN c.last_refreshed_at ELSE w.settled_at END
       FROM won w WHERE c.id = w.connection_id
     ), candidate AS (
       INSERT INTO token_candidate (connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at)
       SELECT connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at
-      FROM judged WHERE result = 'stale' AND refresh_token IS NOT NULL
+      FROM judged WHERE result = 'stale' AND is_new
       ON CONFLICT (connection_id, fingerprint) DO NOTHING
       RETURNING connection_id, generation
     ), superseded AS (

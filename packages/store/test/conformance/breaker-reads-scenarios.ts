@@ -34,12 +34,12 @@ export function breakerReadsScenarios(bench: Bench): void {
       await strike(own);
       await bench.under.pass(1_000);
       // Four for each refusal; of the six others no more are counted.
-      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 0, others: 4 });
+      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 0, others: 4, isSetBack: false });
       for (const id of rest.slice(0, 3)) await refresh(id);
-      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 3, others: 4 });
+      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 3, others: 4, isSetBack: false });
       await refresh(before);
       await refresh(rest[3] ?? "");
-      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 4, others: 4 });
+      expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 4, others: 4, isSetBack: false });
     });
 
     test("are fewer with every other refusal, also one that came before, while it awaits its second", async () => {
@@ -48,15 +48,29 @@ export function breakerReadsScenarios(bench: Bench): void {
       await strike(early);
       await bench.under.pass(1_000);
       await strike(own);
-      expect(await read(own)).toEqual({ rejected: 2, expected: 0, succeeded: 0, others: 2 });
+      expect(await read(own)).toEqual({ rejected: 2, expected: 0, succeeded: 0, others: 2, isSetBack: false });
       await bench.under.pass(1_000);
       await bench.settle(bench.end(await bench.claim(late)));
-      expect(await read(own)).toEqual({ rejected: 3, expected: 0, succeeded: 0, others: 1 });
+      expect(await read(own)).toEqual({ rejected: 3, expected: 0, succeeded: 0, others: 1, isSetBack: false });
     });
 
     test("are asked for also while the breaker is open: it may have closed again before the ending is written", async () => {
       const { ids } = await wave();
       expect(await read(ids[0] ?? "")).toMatchObject({ rejected: 2, succeeded: 0 });
+    });
+
+    test("cannot speak for a token set that was put back from a backup", async () => {
+      const [own = ""] = await bench.connections(["a"], { appId: await bench.app() });
+      const backedUpAt = bench.under.now();
+      await bench.under.pass(1_000);
+      await refresh(own);
+      await strike(own);
+      expect(await read(own)).toMatchObject({ isSetBack: false });
+      await bench.under.restoreBackup(own, backedUpAt);
+      expect(await read(own)).toMatchObject({ isSetBack: true });
+      await bench.under.reconnect(own, "consented anew");
+      await strike(own);
+      expect(await read(own)).toMatchObject({ isSetBack: false });
     });
 
     test("are asked for neither where an operator has accepted, nor without a refusal", async () => {

@@ -83,6 +83,12 @@ export async function openPostgresUnderTest(): Promise<StoreUnderTest> {
       const [result] = await operations.importConnections(store, readableVault, descriptors(appId), lines, options);
       if (result?.result === "rejected") throw new Error(result.reason);
     },
+    async restoreBackup(connectionId, storedAt) {
+      const token = tokenText(connectionId, 1);
+      const tokens = { refreshToken: bytes(token), fingerprint: fingerprintOf(token) };
+      const data = { ...tokens, generation: 1, storedAt: new Date(storedAt) };
+      await prisma.tokenSet.update({ where: { connectionId }, data });
+    },
     connection: (id) => readConnection(store, id),
     async app(id): Promise<BreakerView> {
       const app = await prisma.oAuthApp.findUniqueOrThrow({ where: { id } });

@@ -77,6 +77,18 @@ export function settleScenarios(bench: Bench): void {
       expect(await bench.outboxOf(a)).toEqual(["connection.needs_reauth", "connection.active"]);
     });
 
+    test("that brought no new refresh token gives way to whoever took over", async () => {
+      const [a = ""] = await bench.connections(["a"]);
+      const late = await bench.claim(a);
+      await bench.leasesDie();
+      const other = await bench.claim(a, "two");
+      const before = await bench.under.connection(a);
+      expect(await bench.settle(bench.succeed(late, tokenText(a, 1)))).toBe("stale");
+      expect(await bench.under.connection(a)).toEqual(before);
+      expect(await bench.settle(bench.succeed(other, "rotated"), "two")).toBe("settled");
+      expect(await bench.under.connection(a)).toMatchObject({ generation: 2, token: "rotated", candidates: [] });
+    });
+
     test("of a generation that is no longer the latest changes nothing", async () => {
       const [a = ""] = await bench.connections(["a"]);
       const late = await bench.claim(a);

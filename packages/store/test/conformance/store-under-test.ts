@@ -39,6 +39,8 @@ export interface StoreUnderTest {
   connect(id: string, row?: Partial<ConnectionToAdd>): Promise<void>;
   /** Its customer consents anew: another grant, the next generation, due now. */
   reconnect(id: string, token: string): Promise<void>;
+  /** Somebody puts the token set of its generation 1 back from a backup, with everything else left as it is. */
+  restoreBackup(id: string, storedAt: number): Promise<void>;
   connection(id: string): Promise<ConnectionView>;
   app(id: string): Promise<BreakerView>;
   /** Kinds of all journal entries so far, oldest first, as `<connection or app> <kind>`. */

@@ -2,8 +2,8 @@ import type { ProviderKind, RulesByKindPatch } from "@evergrant/testkit";
 
 const second = 1_000;
 
-/** Access tokens at Xero and at the strict provider live so long: a hundred and twentieth of Xero's 30 minutes. */
-export const lifetimeMs = 15 * second;
+/** Access tokens at Xero and at the strict provider live so long: a sixtieth of Xero's 30 minutes. */
+export const lifetimeMs = 30 * second;
 
 /**
  * The rules that the simulator plays by. Only lifetimes are shortened. Xero's grace is left twenty lifetimes
@@ -37,12 +37,12 @@ const common = {
   // Above every silence of a campaign: an answer that comes late is still the only copy of the next token.
   answerTimeoutMs: 120 * second,
   // A fifth of the time in which each is refreshed once, as with Xero's 25 and the usual 5 minutes.
-  breaker: { windowMs: 2 * second, probeMs: second },
+  breaker: { windowMs: 4 * second, probeMs: second },
 };
 
 const fresh = {
   lifetimes: { accessTokenMs: lifetimeMs },
-  schedule: { leadMs: 7 * second, jitterMs: 3 * second },
+  schedule: { leadMs: 14 * second, jitterMs: 6 * second },
 };
 
 export const apps: readonly AppUnderTest[] = [
@@ -62,7 +62,7 @@ export const apps: readonly AppUnderTest[] = [
     share: 0.25,
     hasGrace: false,
     aim: 0.25,
-    descriptor: { ...common, schedule: { keepaliveMs: 8 * second, jitterMs: 2 * second } },
+    descriptor: { ...common, schedule: { keepaliveMs: 16 * second, jitterMs: 4 * second } },
   },
   {
     id: "crash-strict",

@@ -47,15 +47,34 @@ export const breakerGuards: readonly Guard[] = [
     ],
   },
   {
-    does: "Before a settle would end a grant, the worker looks whether it is part of a wave",
-    file: "apps/worker/src/create-refresh-parts.ts",
-    test: breakerTest("are a wave: the very first of them ends no grant"),
+    does: "What is said of a token set that came from a backup ends no grant",
+    file: "packages/core/src/breaker.ts",
+    test: {
+      file: "packages/core/test/breaker.test.ts",
+      name: "never of a token that came from a backup, whoever vouches",
+    },
     mutants: [
       {
-        name: "wave-is-seen-too-late",
-        find: "    await breakers.beforeSettle(rows);\n",
-        replace: "",
-        means: "the first hundred of a wave are ended before it is noticed",
+        name: "restored-tokens-are-vouched-for",
+        find: "!isSetBack && succeeded",
+        replace: "succeeded",
+        means: "a table restored from an hour ago ends the few whose tokens have rotated since",
+      },
+    ],
+  },
+  {
+    does: "A token set is known to come from a backup by a refresh that came after it",
+    file: "packages/store/src/breaker/read-vouching.ts",
+    test: {
+      file: "packages/store/test/conformance/postgres.test.ts",
+      name: "cannot speak for a token set that was put back from a backup",
+    },
+    mutants: [
+      {
+        name: "restored-tokens-look-new",
+        find: "coalesce(t.stored_at < c.last_refreshed_at, false)",
+        replace: "false",
+        means: "a restored table looks like customers who have left",
       },
     ],
   },

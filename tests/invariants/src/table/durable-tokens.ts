@@ -2,6 +2,10 @@ import type { Invariant, TestName } from "../invariant.ts";
 import { escrowGuards } from "./escrow-guards.ts";
 
 const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle.test.ts", name });
+const conformanceTest = (name: string): TestName => ({
+  file: "packages/store/test/conformance/postgres.test.ts",
+  name,
+});
 const untilWritten = (name: string): TestName => ({ file: "apps/worker/test/settle-until-written.test.ts", name });
 
 export const durableTokens: Invariant = {
@@ -153,7 +157,7 @@ export const durableTokens: Invariant = {
       mutants: [
         {
           name: "late-tokens-are-thrown-away",
-          find: "FROM judged WHERE result = 'stale' AND refresh_token IS NOT NULL",
+          find: "FROM judged WHERE result = 'stale' AND is_new",
           replace: "FROM judged WHERE false",
           means: "if it was the living one, the grant is lost",
         },
@@ -173,9 +177,16 @@ export const durableTokens: Invariant = {
       mutants: [
         {
           name: "late-success-is-stale",
-          find: "AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'",
+          find: "AND (x.intent_id IS NOT NULL OR s.fingerprint <> l.fingerprint) THEN 'settled'",
           replace: "AND x.intent_id IS NOT NULL THEN 'settled'",
           means: "a spent token stays the current one",
+        },
+        {
+          name: "late-renewals-count",
+          find: "AND (x.intent_id IS NOT NULL OR s.fingerprint <> l.fingerprint) THEN 'settled'",
+          replace: "AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'",
+          test: conformanceTest("that brought no new refresh token gives way to whoever took over"),
+          means: "the rotation of whoever took over comes second, and a spent token stays the current one",
         },
       ],
     },

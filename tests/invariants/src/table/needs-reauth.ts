@@ -65,8 +65,8 @@ export const needsReauth: Invariant = {
       mutants: [
         {
           name: "one-voucher-is-enough",
-          find: "return succeeded >= Math.min(others, vouchersNeeded(refused, policy));",
-          replace: "return succeeded >= Math.min(others, 1);",
+          find: "&& succeeded >= Math.min(others, vouchersNeeded(refused, policy));",
+          replace: "&& succeeded >= Math.min(others, 1);",
           means: "a restored backup in which some tokens still work ends the others",
         },
       ],
@@ -197,6 +197,19 @@ export const needsReauth: Invariant = {
         "A claim names the state all the same; but the database refuses a due time on a connection that is not active, " +
         "so what is due is active",
       test: dueOnlyWhenActive,
+    },
+    {
+      name: "no-look-before-a-settle",
+      file: "apps/worker/src/create-refresh-parts.ts",
+      find: "    await breakers.beforeSettle(rows);\n",
+      replace: "",
+      because:
+        "The look opens the breaker of a wave at its first ending rather than a moment later; the endings themselves " +
+        "are held because nobody vouches for an app in a wave",
+      test: {
+        file: "apps/worker/test/breaker-of-a-worker.test.ts",
+        name: "are a wave: the very first of them ends no grant",
+      },
     },
   ],
 };

@@ -30,7 +30,8 @@ export function readVouching(tables: Tables, connectionId: string, shares: Share
     if (others >= needed) break;
     if (row !== own && isScheduled(row)) others += 1;
   }
-  return { ...refused, succeeded: countRefreshed(app, since, needed), others };
+  const isSetBack = own.tokensStoredAt < (own.lastRefreshedAt ?? 0);
+  return { ...refused, succeeded: countRefreshed(app, since, needed), others, isSetBack };
 }
 
 function countRefused(

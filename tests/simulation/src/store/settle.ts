@@ -15,16 +15,15 @@ function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): 
   const { generation, tokens, decision } = settlement;
   const intent = row.intent?.intentId === settlement.intentId ? row.intent : null;
   if (intent !== null) row.intent = null;
-  if (row.generation === generation && (intent !== null || tokens !== null)) {
+  const isNew = tokens !== null && !sameBytes(row.fingerprint, tokens.fingerprint);
+  if (row.generation === generation && (intent !== null || isNew)) {
     const isVoided = isVoidedSince(row, decision, intent?.claimedAt ?? null);
     const isHeld = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
     write(tables, row, settlement, { isHeld, isVoided });
     return isHeld ? "held" : "settled";
   }
-  if (tokens === null) return "stale";
-  if (row.generation > generation && sameBytes(row.fingerprint, tokens.fingerprint)) return "repeated";
-  keepCandidate(tables, row, settlement);
-  return "stale";
+  if (isNew) keepCandidate(tables, row, settlement);
+  return tokens !== null && !isNew && row.generation > generation ? "repeated" : "stale";
 }
 
 /** Whether a breaker has closed since the first strike and voided it. */
