@@ -86,6 +86,13 @@ test("an answer that has come meanwhile is taken, whoever says that it is awaite
   expect(looks).toEqual(["awaited", "waiting"]);
 });
 
+test("a renewal is not taken while another answer is awaited: that one may bring the token's successor", async () => {
+  const renewal = { settlement: aSettlement({ outcome: "renewed" }), putAt: 1 };
+  const { verdict, written, removed } = await takeOver([renewal], { awaited: ["acme 7"] });
+  expect([verdict, written, removed]).toEqual(["awaited", [], []]);
+  expect((await takeOver([renewal])).verdict).toBe("settled");
+});
+
 test("while nobody can tell what is awaited, nobody is told that nothing is", async () => {
   expect((await takeOver([], { sawAwaited: false })).verdict).toBe("unreadable");
 });

@@ -17,8 +17,8 @@ export async function readVouching(
   const [row] = await prisma.$queryRaw<Vouching[]>`
     WITH app AS (
       SELECT a.id, a.breaker_accepted_at, c.first_strike_at AS since,
-             coalesce(t.stored_at < c.last_refreshed_at, false) AS is_set_back
-      FROM connection c JOIN oauth_app a ON a.id = c.app_id JOIN token_set t ON t.connection_id = c.id
+             coalesce(t.stored_at < c.last_refreshed_at, t.connection_id IS NULL) AS is_set_back
+      FROM connection c JOIN oauth_app a ON a.id = c.app_id LEFT JOIN token_set t ON t.connection_id = c.id
       WHERE c.id = ${connectionId} AND ${IN_DOUBT}
     ), refused AS (
       SELECT count(*) AS connections, count(*) FILTER (WHERE ${isExpected(policy)}) AS expected

@@ -30,35 +30,54 @@ export interface SealedTokens {
 /**
  * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is not
  * closed, or has closed since the first strike and voided it. `repeated`: an earlier try of this very settlement had
- * been written. `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that is not
- * the current one was kept as a candidate.
+ * been written. `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that may
+ * be the living one was kept as a candidate.
  */
 export type SettleResult = "settled" | "held" | "repeated" | "stale";
 
 /**
  * Ends refreshes, many at once, in one transaction: tokens, schedule, journal, tally, outbox and the
- * end of the intent. Compare-and-set on the generation, and for a failure on the intent as well: a stale
- * holder's write changes nothing (invariants 2 and 3). A rotation whose intent was taken over meanwhile
- * still counts while the generation is the one it presented: it holds the only token that works, and
- * whoever took over presented a spent one. If that other's refusals have even ended the grant by then, it
- * is revived: the customer need not do anything. A success that brought no new refresh token does not count
- * then: whoever took over presents a living token, and may be the one who rotates it.
+ * end of the intent. Several of one connection, as an escrow may hold, are written one after the other.
+ *
+ * Compare-and-set on the generation, and for a failure on the intent as well: a stale holder's write changes
+ * nothing (invariants 2 and 3). A rotation whose intent was taken over meanwhile still counts while the
+ * generation is the one it presented: it holds the only token that works, and whoever took over presented a
+ * spent one. If that other's refusals have even ended the grant by then, it is revived: the customer need not
+ * do anything. A success that brought no new refresh token does not count then: whoever took over presents a
+ * living token, and may be the one who rotates it.
  *
  * Safe to try again after any error, also when the commit's answer was lost.
  *
  * @param process unique name of the writing process, so that tallies of two never wait for each other
  * @returns one result per settlement, in order
- * @throws the driver's error; then either all of it is written or nothing
+ * @throws the driver's error; then either all of it is written or nothing, or of several of one connection the first
  */
 export async function settle(
   { prisma }: Pick<Store, "prisma">,
   settlements: readonly Settlement[],
   process: string,
 ): Promise<SettleResult[]> {
-  if (settlements.length === 0) return [];
-  const [answer] = await prisma.$queryRaw<{ results: string | null }[]>(settleStatement(settlements, process));
-  const results = new Map<string, SettleResult>(Object.entries(JSON.parse(answer?.results ?? "{}")));
-  return settlements.map((settlement) => results.get(settlement.intentId) ?? "stale");
+  const results = new Map<Settlement, SettleResult>();
+  for (const round of oneOfEachConnection(settlements)) {
+    const [answer] = await prisma.$queryRaw<{ results: string | null }[]>(settleStatement(round, process));
+    const answers: Record<string, SettleResult> = JSON.parse(answer?.results ?? "{}");
+    for (const settlement of round) results.set(settlement, answers[settlement.intentId] ?? "stale");
+  }
+  return settlements.map((settlement) => results.get(settlement) ?? "stale");
+}
+
+/** One statement sees a row as it was before: of two token sets for it, each would take the other's place unseen. */
+function oneOfEachConnection(settlements: readonly Settlement[]): Settlement[][] {
+  const rounds: Settlement[][] = [];
+  const seen = new Map<string, number>();
+  for (const settlement of settlements) {
+    const number = seen.get(settlement.connectionId) ?? 0;
+    seen.set(settlement.connectionId, number + 1);
+    const round = rounds[number];
+    if (round === undefined) rounds.push([settlement]);
+    else round.push(settlement);
+  }
+  return rounds;
 }
 
 /**
@@ -81,11 +100,13 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
     ), judged AS (
       SELECT s.*, l.state AS state_before, l.in_doubt,
         (l.first_strike_at IS NULL AND s.first_strike_at < greatest(x.claimed_at, l.breaker_closed_at)) IS TRUE
-          AS voided, s.fingerprint <> l.fingerprint AS is_new, clock_timestamp() AS settled_at, CASE
-          WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.fingerprint <> l.fingerprint) THEN 'settled'
+          AS voided, is_new, s.outcome = 'renewed' AND l.generation > s.generation AS is_spent,
+        clock_timestamp() AS settled_at, CASE
+          WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.outcome = 'rotated' AND is_new) THEN 'settled'
           WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
           ELSE 'stale' END AS result
-      FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id
+      FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id,
+           LATERAL (SELECT s.fingerprint <> l.fingerprint AS is_new) token
     ), won AS (
       SELECT *, (in_doubt OR voided) AND state = 'needs_reauth' AS held FROM judged WHERE result = 'settled'
     ), tokens AS (
@@ -109,7 +130,7 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
     ), candidate AS (
       INSERT INTO token_candidate (connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at)
       SELECT connection_id, generation, refresh_token, access_token, fingerprint, access_token_expires_at
-      FROM judged WHERE result = 'stale' AND is_new
+      FROM judged WHERE result = 'stale' AND is_new AND NOT is_spent
       ON CONFLICT (connection_id, fingerprint) DO NOTHING
       RETURNING connection_id, generation
     ), superseded AS (

@@ -18,6 +18,8 @@ export interface Bench {
   leasesDie(): Promise<void>;
   settle(settlement: Settlement, process?: string): Promise<SettleResult>;
   succeed(claim: Claim, token?: string, decision?: Partial<Decision>): Settlement;
+  /** A success that brought no new refresh token: the one named had been presented. */
+  renew(claim: Claim, token?: string): Settlement;
   fail(claim: Claim, decision?: Partial<Decision>): Settlement;
   /** The failure that ends the grant, as the second strike does. */
   end(claim: Claim): Settlement;
@@ -63,6 +65,9 @@ export function openBench(use: () => StoreUnderTest): Bench {
       const fingerprint = fingerprintOf(token);
       const tokens = { refreshToken: bytes(token), accessToken: bytes("access"), fingerprint, secretId: null };
       return { ...successOf(claim, decision), tokens };
+    },
+    renew(claim, token = tokenText(claim.connection.id, claim.generation)) {
+      return { ...this.succeed(claim, token), outcome: "renewed" };
     },
     fail: (claim, decision = {}) => failureOf(claim, { failures: 1, ...decision }),
     end(claim) {

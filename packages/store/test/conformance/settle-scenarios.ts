@@ -83,10 +83,26 @@ export function settleScenarios(bench: Bench): void {
       await bench.leasesDie();
       const other = await bench.claim(a, "two");
       const before = await bench.under.connection(a);
-      expect(await bench.settle(bench.succeed(late, tokenText(a, 1)))).toBe("stale");
+      expect(await bench.settle(bench.renew(late))).toBe("stale");
       expect(await bench.under.connection(a)).toEqual(before);
       expect(await bench.settle(bench.succeed(other, "rotated"), "two")).toBe("settled");
+      expect(await bench.settle(bench.renew(late))).toBe("stale");
+      // Not even as a candidate: its token is spent.
       expect(await bench.under.connection(a)).toMatchObject({ generation: 2, token: "rotated", candidates: [] });
+    });
+
+    test("that brought no new refresh token for a candidate gives way too, and leaves it a candidate", async () => {
+      const [a = ""] = await bench.connections(["a"]);
+      const late = await bench.claim(a);
+      await bench.leasesDie();
+      const other = await bench.claim(a, "two");
+      const before = await bench.under.connection(a);
+      expect(await bench.settle(bench.renew(late, "the candidate"))).toBe("stale");
+      const { candidates, ...after } = await bench.under.connection(a);
+      expect({ ...after, candidates: [] }).toEqual(before);
+      expect(candidates).toMatchObject([{ token: "the candidate" }]);
+      expect(await bench.settle(bench.succeed(other, "its successor"), "two")).toBe("settled");
+      expect(await bench.under.connection(a)).toMatchObject({ token: "its successor", candidates: [] });
     });
 
     test("of a generation that is no longer the latest changes nothing", async () => {
@@ -235,6 +251,18 @@ export function settleScenarios(bench: Bench): void {
         "one",
       );
       expect(results).toEqual(["settled", "stale", "settled"]);
+    });
+
+    test("with two token sets of one connection loses neither", async () => {
+      const [a = "", b = ""] = await bench.connections(["a", "b"]);
+      const neighbour = await bench.claim(b);
+      const late = await bench.claim(a);
+      await bench.leasesDie();
+      const other = await bench.claim(a, "two");
+      const batch = [bench.succeed(late, "one"), bench.succeed(neighbour), bench.succeed(other, "another")];
+      expect(await bench.under.store.settle(batch, "one")).toEqual(["settled", "settled", "stale"]);
+      const { token, generation, candidates } = await bench.under.connection(a);
+      expect([token, generation, candidates.map((kept) => kept.token)]).toEqual(["one", 2, ["another"]]);
     });
 
     test("that is empty does nothing", async () => {

@@ -72,9 +72,19 @@ export const breakerGuards: readonly Guard[] = [
     mutants: [
       {
         name: "restored-tokens-look-new",
-        find: "coalesce(t.stored_at < c.last_refreshed_at, false)",
+        find: "coalesce(t.stored_at < c.last_refreshed_at, t.connection_id IS NULL)",
         replace: "false",
         means: "a restored table looks like customers who have left",
+      },
+      {
+        name: "a-table-under-repair-vouches",
+        find: "LEFT JOIN token_set t ON",
+        replace: "JOIN token_set t ON",
+        test: {
+          file: "packages/store/test/breaker/read-vouching.test.ts",
+          name: "while the table of tokens is being loaded from a backup",
+        },
+        means: "a grant is ended while its row is being put back",
       },
     ],
   },

@@ -1,11 +1,8 @@
 import type { Invariant, TestName } from "../invariant.ts";
 import { escrowGuards } from "./escrow-guards.ts";
+import { lateGuards } from "./late-guards.ts";
 
 const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle.test.ts", name });
-const conformanceTest = (name: string): TestName => ({
-  file: "packages/store/test/conformance/postgres.test.ts",
-  name,
-});
 const untilWritten = (name: string): TestName => ({ file: "apps/worker/test/settle-until-written.test.ts", name });
 
 export const durableTokens: Invariant = {
@@ -150,59 +147,7 @@ export const durableTokens: Invariant = {
       ],
     },
     ...escrowGuards,
-    {
-      does: "A token set that comes too late is kept as a candidate",
-      file: "packages/store/src/refresh/settle.ts",
-      test: settleTest("cannot overwrite a newer token: its own is kept as a candidate"),
-      mutants: [
-        {
-          name: "late-tokens-are-thrown-away",
-          find: "FROM judged WHERE result = 'stale' AND is_new",
-          replace: "FROM judged WHERE false",
-          means: "if it was the living one, the grant is lost",
-        },
-        {
-          name: "failures-drop-candidates",
-          find: "WHERE k.connection_id = w.connection_id AND w.refresh_token IS NOT NULL",
-          replace: "WHERE k.connection_id = w.connection_id",
-          test: settleTest("is forgotten when a later token set is stored, and not before"),
-          means: "any failure forgets it",
-        },
-      ],
-    },
-    {
-      does: "The only token that works is stored, although another worker has taken over meanwhile",
-      file: "packages/store/src/refresh/settle.ts",
-      test: settleTest("with the only token that works stores it"),
-      mutants: [
-        {
-          name: "late-success-is-stale",
-          find: "AND (x.intent_id IS NOT NULL OR s.fingerprint <> l.fingerprint) THEN 'settled'",
-          replace: "AND x.intent_id IS NOT NULL THEN 'settled'",
-          means: "a spent token stays the current one",
-        },
-        {
-          name: "late-renewals-count",
-          find: "AND (x.intent_id IS NOT NULL OR s.fingerprint <> l.fingerprint) THEN 'settled'",
-          replace: "AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'",
-          test: conformanceTest("that brought no new refresh token gives way to whoever took over"),
-          means: "the rotation of whoever took over comes second, and a spent token stays the current one",
-        },
-      ],
-    },
-    {
-      does: "A settle that is written twice counts once",
-      file: "packages/store/src/refresh/settle.ts",
-      test: settleTest("that is written again, because the commit's answer was lost, counts once"),
-      mutants: [
-        {
-          name: "repeats-look-late",
-          find: "          WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'\n",
-          replace: "",
-          means: "the current token is kept as its own candidate",
-        },
-      ],
-    },
+    ...lateGuards,
     {
       does: "An access token whose successor is missing is dropped at once",
       file: "packages/store/src/refresh/settle.ts",

@@ -197,9 +197,16 @@ export const escrowGuards: readonly Guard[] = [
     mutants: [
       {
         name: "awaited-is-asked-again",
-        find: '        if (awaited[index] === true) return "awaited";\n',
+        find: '        if (isAwaited) return "awaited";\n',
         replace: "",
         means: "the word is given and nobody listens",
+      },
+      {
+        name: "renewal-is-taken-for-the-answer",
+        find: ' && left?.settlement.outcome !== "rotated"',
+        replace: " && left === undefined",
+        test: takeOver("a renewal is not taken while another answer is awaited"),
+        means: "a sleeper's renewal is settled, and the successor that is on its way comes second",
       },
       {
         name: "awaited-is-looked-at-last",

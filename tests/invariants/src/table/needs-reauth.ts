@@ -205,7 +205,7 @@ export const needsReauth: Invariant = {
       replace: "",
       because:
         "The look opens the breaker of a wave at its first ending rather than a moment later; the endings themselves " +
-        "are held because nobody vouches for an app in a wave",
+        "are held because nobody vouches for an app in a wave, for a day at least",
       test: {
         file: "apps/worker/test/breaker-of-a-worker.test.ts",
         name: "are a wave: the very first of them ends no grant",

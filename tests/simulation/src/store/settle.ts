@@ -12,17 +12,18 @@ export function settle(tables: Tables, settlements: readonly Settlement[]): Sett
 }
 
 function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): SettleResult {
-  const { generation, tokens, decision } = settlement;
+  const { generation, tokens, decision, outcome } = settlement;
   const intent = row.intent?.intentId === settlement.intentId ? row.intent : null;
   if (intent !== null) row.intent = null;
   const isNew = tokens !== null && !sameBytes(row.fingerprint, tokens.fingerprint);
-  if (row.generation === generation && (intent !== null || isNew)) {
+  if (row.generation === generation && (intent !== null || (isNew && outcome === "rotated"))) {
     const isVoided = isVoidedSince(row, decision, intent?.claimedAt ?? null);
     const isHeld = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
     write(tables, row, settlement, { isHeld, isVoided });
     return isHeld ? "held" : "settled";
   }
-  if (isNew) keepCandidate(tables, row, settlement);
+  const isSpent = outcome === "renewed" && row.generation > generation;
+  if (isNew && !isSpent) keepCandidate(tables, row, settlement);
   return tokens !== null && !isNew && row.generation > generation ? "repeated" : "stale";
 }
 
