@@ -25,6 +25,8 @@ export interface TestName {
   readonly file: string;
   /** A part of its full name (suites and title, joined by blanks) by which it is found. */
   readonly name: string;
+  /** Where its text stands, if that is a file of scenarios which `file` runs. */
+  readonly writtenIn?: string;
 }
 
 /** One way to take a guard away, or to weaken it. */

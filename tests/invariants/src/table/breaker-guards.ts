@@ -68,6 +68,7 @@ export const breakerGuards: readonly Guard[] = [
     test: {
       file: "packages/store/test/conformance/postgres.test.ts",
       name: "cannot speak for a token set that was put back from a backup",
+      writtenIn: "packages/store/test/conformance/breaker-reads-scenarios.ts",
     },
     mutants: [
       {

@@ -30,7 +30,7 @@ export const generations: Invariant = {
       mutants: [
         {
           name: "stale-failures-count",
-          find: "AND (x.intent_id IS NOT NULL OR s.refresh_token IS NOT NULL) THEN 'settled'",
+          find: "AND (x.intent_id IS NOT NULL OR s.outcome = 'rotated' AND is_new) THEN 'settled'",
           replace: "THEN 'settled'",
           means: "the sleeper's refusal ends a grant that its successor is refreshing",
         },

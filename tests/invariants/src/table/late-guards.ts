@@ -4,6 +4,7 @@ const settleTest = (name: string): TestName => ({ file: "packages/store/test/ref
 const conformanceTest = (name: string): TestName => ({
   file: "packages/store/test/conformance/postgres.test.ts",
   name,
+  writtenIn: "packages/store/test/conformance/settle-scenarios.ts",
 });
 
 /** Of invariant 2: answers that come late, or twice. */
