@@ -44,6 +44,12 @@ export async function findWorkerOf(world: World, fault: { readonly struck: reado
 const carriedOutWithinMs = 3_000;
 
 /**
+ * In one turn of its loop the provider accepts a connection, in the next it reads the request, in the one after
+ * that it learns that nobody waits for the answer: an answer from each, with some to spare.
+ */
+const looksInARow = 8;
+
+/**
  * Resolves when all that a dead worker had sent has been carried out: PostgreSQL has closed its sessions, and
  * the provider has looked at each of its requests.
  */
@@ -51,7 +57,11 @@ export async function carriedOut(world: World, worker: Slot): Promise<void> {
   if (!(await endsWithin(carriedOutWithinMs, worker.postgres.emptied()))) {
     throw new Error(`PostgreSQL still holds sessions of ${worker.name}, which is dead.`);
   }
-  const isDone = async () => (await world.provider.stats()).abandoned === 0;
+  let clear = 0;
+  const isDone = async () => {
+    clear = (await world.provider.stats()).abandoned === 0 ? clear + 1 : 0;
+    return clear >= looksInARow;
+  };
   if (!(await becomes(isDone, carriedOutWithinMs, 5))) {
     throw new Error("The provider has not looked at all requests of a dead worker.");
   }
