@@ -23,7 +23,7 @@ const shortestShare = 0.4;
 export const sleepingWorker: FaultKind = {
   kind: "worker stopped past its lease and job lock, then woken",
   weight: 20,
-  needs: ["workers", "tokens", "answers"],
+  needs: ["provider", "workers", "tokens", "answers"],
   lengths: { short: 17_000, long: { ms: 180_000, times: 2 } },
   async inject(world, run) {
     const { losses, postgres, caretaker } = world;
