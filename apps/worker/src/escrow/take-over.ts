@@ -36,7 +36,7 @@ export function createTakeOver({
     return Promise.all(
       claims.map((claim, index) => {
         const left = lastOf(waiting, claim);
-        // A renewal left the token as it was: whoever still asks with it may be the one who rotates it.
+        // Any answer but a rotation left the token as it was: whoever still asks with it may be the one who rotates it.
         const isAwaited = awaited[index] === true && left?.settlement.outcome !== "rotated";
         if (isAwaited) return "awaited";
         if (left !== undefined) return settleFor(claim, left);
