@@ -51,7 +51,7 @@ export async function askMany(options: {
 }
 
 async function ask(given: WireCase, client: TokenClient, server: MisbehavingServer): Promise<Outcome> {
-  const { url, requests } = server.expect(given.script);
+  const { url, requests, isAnswered } = server.expect(given.script);
   const { refreshToken, clientSecret } = given.presented;
   const answerTimeoutMs = given.statusIfWhole === null ? ANSWER_TIMEOUT_MS : WHOLE_ANSWER_TIMEOUT_MS;
   const { outcome } = await within(
@@ -65,7 +65,8 @@ async function ask(given: WireCase, client: TokenClient, server: MisbehavingServ
     }),
   );
   const body = new TextDecoder().decode(Buffer.from(given.body));
-  const status = given.statusIfWhole ?? 0;
+  // A connection can fail before it carries anything, and then there is nothing to be understood.
+  const status = isAnswered() ? (given.statusIfWhole ?? 0) : 0;
   const answer = { kind: "http" as const, status, headers: {}, body, bodyFault: null };
   checkOutcome(outcome, { ...given, answer });
   if (requests() > 1) throw new Error("Broken: a refresh token is presented once");

@@ -6,12 +6,20 @@ import type { WireScript } from "./wire-case.ts";
 /** A TCP server that knows just enough HTTP to tell requests apart. */
 export interface MisbehavingServer {
   /** Where a request is answered by this script. */
-  expect(script: WireScript): { readonly url: string; readonly requests: () => number };
+  expect(script: WireScript): ExpectedRequest;
   close(): Promise<void>;
 }
 
+export interface ExpectedRequest {
+  readonly url: string;
+  /** Requests that arrived here whole. */
+  readonly requests: () => number;
+  /** Whether all of the script was written, to a connection that was open for it. */
+  readonly isAnswered: () => boolean;
+}
+
 export async function startMisbehavingServer(): Promise<MisbehavingServer> {
-  const scripts = new Map<string, { readonly script: WireScript; requests: number }>();
+  const scripts = new Map<string, Expected>();
   const sockets = new Set<Socket>();
   let lastPath = 0;
 
@@ -28,7 +36,7 @@ export async function startMisbehavingServer(): Promise<MisbehavingServer> {
         if (expected === undefined) socket.destroy();
         else {
           expected.requests += 1;
-          void play(socket, expected.script);
+          void play(socket, expected);
         }
       }
     });
@@ -41,9 +49,13 @@ export async function startMisbehavingServer(): Promise<MisbehavingServer> {
     expect(script) {
       lastPath += 1;
       const path = `/${lastPath}`;
-      const expected = { script, requests: 0 };
+      const expected: Expected = { script, requests: 0, isAnswered: false };
       scripts.set(path, expected);
-      return { url: `http://127.0.0.1:${port}${path}`, requests: () => expected.requests };
+      return {
+        url: `http://127.0.0.1:${port}${path}`,
+        requests: () => expected.requests,
+        isAnswered: () => expected.isAnswered,
+      };
     },
     async close() {
       for (const socket of sockets) socket.destroy();
@@ -51,6 +63,12 @@ export async function startMisbehavingServer(): Promise<MisbehavingServer> {
       await once(server, "close");
     },
   };
+}
+
+interface Expected {
+  readonly script: WireScript;
+  requests: number;
+  isAnswered: boolean;
 }
 
 /** The first whole request of what was received; null when there is none yet. */
@@ -64,10 +82,13 @@ function takeRequest(received: Buffer): { readonly path: string; readonly bytes:
   return received.length < bytes ? null : { path, bytes };
 }
 
-async function play(socket: Socket, { pieces, ending }: WireScript): Promise<void> {
-  for (const piece of pieces) {
-    if (socket.destroyed) return;
+async function play(socket: Socket, expected: Expected): Promise<void> {
+  const { pieces, ending } = expected.script;
+  for (const [index, piece] of pieces.entries()) {
+    // Reset meanwhile, or ended by the answer before.
+    if (!socket.writable) return;
     socket.write(piece, "latin1");
+    expected.isAnswered = index === pieces.length - 1;
     await nextTurn();
   }
   if (ending === "end") socket.end();
