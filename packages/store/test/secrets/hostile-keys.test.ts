@@ -57,7 +57,7 @@ describe("the text of a key ring, whatever it is", () => {
       }),
       RUNS,
     );
-    expect(usable).toBeGreaterThan(RUNS.numRuns / 100);
+    expect(usable).toBeGreaterThan(RUNS.numRuns / 400);
   });
 });
 
