@@ -108,10 +108,17 @@ class CalmPostgresBackend extends PostgresQueueBackend {
   }
 }
 
+/** Between queries nobody else hears of a lost connection, and what nobody hears ends the process; the next query rejects. */
+const ignore = (): void => {};
+/** Those that are already listened to: a pool hands them out again. */
+const heard = new WeakSet<object>();
+
 /** A lock of the transaction, not of the session: it ends with its connection, whatever happens to this process. */
 async function holdingLock(connection: RecoveringConnection, name: string, work: () => Promise<void>): Promise<void> {
   const client = await connection.pool.connect();
   let broken = true;
+  if (!heard.has(client)) client.on("error", ignore);
+  heard.add(client);
   try {
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock(hashtext($1))", [`evergrant:${name}`]);
@@ -126,7 +133,7 @@ async function holdingLock(connection: RecoveringConnection, name: string, work:
 /** Many pods may call it at once: BullMQ's migrator takes an advisory lock and runs all steps in one transaction. */
 async function migrateQueueSchema(databaseUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  client.on("error", () => {}); // The query that it interrupts rejects.
+  client.on("error", ignore);
   await client.connect();
   try {
     await runMigrations(client, QUEUE_SCHEMA);

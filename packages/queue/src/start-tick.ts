@@ -11,6 +11,8 @@ const WATCH_MS_MIN = 100;
 const WATCH_MS_MAX = 10_000;
 /** A next tick that is this many intervals overdue has been lost. */
 const INTERVALS_UNTIL_LOST = 5;
+/** A next tick that is further ahead was planned by a clock that was wrong: nobody else would tick until then. */
+const LONGEST_AHEAD_MS = 10_000;
 
 export interface StartTickOptions {
   backend: QueueBackend;
@@ -103,12 +105,18 @@ async function isScheduled(queue: BullQueue, everyMs: number, want: { ofThisInte
   const scheduled = await queue.getJobScheduler(SCHEDULER_ID);
   if (scheduled === undefined) return false;
   if (want.ofThisInterval && scheduled.every !== everyMs) return false;
-  return (
-    scheduled.next !== undefined && Date.now() - scheduled.next < INTERVALS_UNTIL_LOST * (scheduled.every ?? everyMs)
-  );
+  if (scheduled.next === undefined || isTooFarAhead(scheduled, everyMs)) return false;
+  return Date.now() - scheduled.next < INTERVALS_UNTIL_LOST * (scheduled.every ?? everyMs);
 }
 
 async function schedule(queue: BullQueue, everyMs: number): Promise<void> {
+  const scheduled = await queue.getJobScheduler(SCHEDULER_ID);
+  // It would be kept otherwise.
+  if (scheduled !== undefined && isTooFarAhead(scheduled, everyMs)) await queue.removeJobScheduler(SCHEDULER_ID);
   const opts = { removeOnComplete: true, removeOnFail: FAILED_TICKS_KEPT };
   await queue.upsertJobScheduler(SCHEDULER_ID, { every: everyMs }, { name: "tick", opts });
+}
+
+function isTooFarAhead({ next, every }: { readonly next?: number; readonly every?: number }, everyMs: number): boolean {
+  return next !== undefined && next - Date.now() > (every ?? everyMs) + LONGEST_AHEAD_MS;
 }

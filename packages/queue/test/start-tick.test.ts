@@ -1,5 +1,5 @@
 import { startTick, type Tick } from "@evergrant/queue";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { describeOnBothBackends, openQueuePlace, type QueuePlace } from "./backend-under-test.ts";
 
 const EVERY_MS = 250;
@@ -128,6 +128,19 @@ describeOnBothBackends("the tick", (kind) => {
     const queue = place.open().openQueue({ name: "@tick", prefix: `{${place.namespace}:@tick}` });
     await expect.poll(() => queue.getJobScheduler("tick")).toBeDefined();
     expect(await queue.removeJobScheduler("tick")).toBe(true);
+    const soFar = tickedMs.length;
+    await expect.poll(() => tickedMs.length, { timeout: 5_000 }).toBeGreaterThanOrEqual(soFar + 3);
+  });
+
+  test("goes on when a clock that was an hour ahead is put right, or is gone", async () => {
+    const rightNow = Date.now;
+    const ahead = vi.spyOn(Date, "now").mockImplementation(() => rightNow() + 3_600_000);
+    onTestFinished(() => ahead.mockRestore());
+    start();
+    const queue = place.open().openQueue({ name: "@tick", prefix: `{${place.namespace}:@tick}` });
+    const nextAt = async () => (await queue.getJobScheduler("tick"))?.next ?? 0;
+    await expect.poll(nextAt).toBeGreaterThan(rightNow() + 3_000_000);
+    ahead.mockRestore();
     const soFar = tickedMs.length;
     await expect.poll(() => tickedMs.length, { timeout: 5_000 }).toBeGreaterThanOrEqual(soFar + 3);
   });
