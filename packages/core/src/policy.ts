@@ -107,11 +107,17 @@ function withinGrace(due: number, unknownSince: number | null, graceMs: number, 
   return Math.min(due, Math.max(now + firstMs / 2, closesAt - 2 * firstMs));
 }
 
+const URGENCY_STEP_MS = 120_000;
+const URGENCY_STEPS = 2_000_000;
+const MOST_URGENT = 10;
+
 /**
- * How soon a due connection must be served, as a queue priority: 1 is the most urgent. Follows the
- * time left until something is lost: the access token in mode `fresh`, the grant itself otherwise.
+ * How soon a due connection must be served, as a queue priority: the lowest is the most urgent. It follows the moment
+ * when something is lost: the access token in mode `fresh`, the grant itself otherwise. A moment and not the time left
+ * to it: a queue keeps the priority of the first offer, and what waits must not be overtaken for ever by what has come
+ * after it, however overloaded the fleet is. Begins anew every 7.6 years.
  *
- * @returns a whole number from 10 (1 to 9 are for people who wait) to 2,000,000
+ * @returns a whole number from 10 (1 to 9 are for people who wait) to 2,000,009
  */
 export function urgency(
   connection: {
@@ -122,8 +128,8 @@ export function urgency(
   now: number,
 ): number {
   const deadline = connection.mode === "fresh" ? connection.accessTokenExpiresAt : connection.grantExpiresAt;
-  const leftMs = deadline === null ? 0 : Math.max(0, deadline - now);
-  return Math.min(2_000_000, 10 + Math.floor(leftMs / 1000));
+  const step = Math.floor((deadline ?? now) / URGENCY_STEP_MS);
+  return MOST_URGENT + (step % URGENCY_STEPS);
 }
 
 /** Priority of a refresh that a person waits for. */

@@ -112,16 +112,25 @@ describe("after a failure", () => {
 describe("urgency", () => {
   test("less time left is more urgent; people who wait come before all", () => {
     const at = (leftMs: number) => urgency({ ...row, accessTokenExpiresAt: NOW + leftMs }, NOW);
-    expect(at(0)).toBe(10);
-    expect(at(-HOUR)).toBe(10);
-    expect(at(MINUTE)).toBeLessThan(at(2 * MINUTE));
-    expect(at(10_000 * DAY)).toBe(2_000_000);
+    expect(at(-HOUR)).toBeLessThan(at(0));
+    expect(at(0)).toBeLessThan(at(2 * MINUTE));
+    for (const leftMs of [-10_000 * DAY, 0, 10_000 * DAY]) {
+      expect(at(leftMs)).toBeGreaterThanOrEqual(10);
+      expect(at(leftMs)).toBeLessThan(2 ** 21);
+    }
+  });
+
+  test("is the same whenever it is asked: what waits longer is not overtaken for ever", () => {
+    const expired = { ...row, accessTokenExpiresAt: NOW };
+    expect(urgency(expired, NOW + HOUR)).toBe(urgency(expired, NOW - HOUR));
+    expect(urgency(expired, NOW)).toBeLessThan(urgency({ ...row, accessTokenExpiresAt: NOW + 5 * MINUTE }, NOW));
   });
 
   test("a keepalive is as urgent as its grant is near its end", () => {
-    expect(urgency({ mode: "keepalive", accessTokenExpiresAt: NOW - DAY, grantExpiresAt: NOW + DAY }, NOW)).toBe(
-      86_410,
-    );
+    const keepalive = (grantExpiresAt: number) =>
+      urgency({ mode: "keepalive", accessTokenExpiresAt: NOW - DAY, grantExpiresAt }, NOW);
+    expect(keepalive(NOW)).toBe(urgency({ ...row, accessTokenExpiresAt: NOW }, NOW));
+    expect(keepalive(NOW + DAY)).toBeGreaterThan(keepalive(NOW + HOUR));
   });
 });
 
