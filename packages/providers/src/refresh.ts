@@ -40,7 +40,7 @@ export async function refresh(request: RefreshRequest): Promise<RefreshResult> {
   return result;
 }
 
-/** HTTP says with 401 alone what OAuth says with `invalid_client`. */
+/** HTTP says with 401 what OAuth says with `invalid_client`, whatever the body calls it. */
 function refusesSecret(outcome: Outcome): boolean {
-  return outcome.kind === "misconfigured" && (outcome.reason === "invalid_client" || outcome.reason === "http_401");
+  return outcome.kind === "misconfigured" && (outcome.reason === "invalid_client" || outcome.evidence.status === 401);
 }

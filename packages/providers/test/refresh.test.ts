@@ -38,12 +38,13 @@ describe("while a client secret is being changed", () => {
     expect(result).toMatchObject({ outcome: { kind: "rotated" }, secretIndex: 1, tried: ["new", "old"] });
   });
 
-  test("a bare 401 refuses a secret too", async () => {
-    const bare: Respond = (response, request, raw) =>
-      request.form.get("client_secret") === "old"
-        ? reply(200, TOKENS)(response, request, raw)
-        : response.writeHead(401).end();
-    expect(await refreshWith(["new", "old"], bare)).toMatchObject({ outcome: { kind: "rotated" }, secretIndex: 1 });
+  test.each<[string, Respond]>([
+    ["a bare 401", (response) => response.writeHead(401).end()],
+    ["a 401 with words of its own", reply(401, { error: "Unauthorized", message: "no" })],
+  ])("%s refuses a secret too", async (_, refuse) => {
+    const respond: Respond = (response, request, raw) =>
+      (request.form.get("client_secret") === "old" ? reply(200, TOKENS) : refuse)(response, request, raw);
+    expect(await refreshWith(["new", "old"], respond)).toMatchObject({ outcome: { kind: "rotated" }, secretIndex: 1 });
   });
 
   test("when none is known the app is misconfigured, each tried once", async () => {
