@@ -9,6 +9,8 @@ import { tick } from "./tick.ts";
 /** Minute rows of the tally are merged into hours after this: what the last day is read from stays exact. */
 const TALLY_MINUTES_KEPT_MS = 25 * 3_600_000;
 const COMPACT_EVERY_MS = 600_000;
+/** A row that somebody holds must not hold up every app's tick. */
+const LOCK_TIMEOUT_MS = 500;
 
 /** Who is due? Ids to the queue. Holds no key. */
 await runDaemon({
@@ -24,6 +26,7 @@ async function startScheduler({ env, logger, lifecycle }: Daemon<SchedulerEnv>):
     databaseUrl: env.DATABASE_URL,
     poolSize: env.EVERGRANT_DATABASE_POOL,
     applicationName: "evergrant-scheduler",
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
   });
   lifecycle.add("store", () => store.close());
   await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });

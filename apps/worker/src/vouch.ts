@@ -17,6 +17,8 @@ export interface Ending {
   readonly now: number;
   /** How often it was refused, this time included. */
   readonly strikes: number;
+  /** The client secret that it was refused with; null when none was sent. */
+  readonly secretId: bigint | null;
 }
 
 /**
@@ -30,7 +32,10 @@ export function createVouch({
 }: {
   /** Null when the app is not known. */
   readonly policy: (appId: string) => Promise<BreakerPolicy | null>;
-  readonly read: (connectionId: string, policy: BreakerPolicy) => Promise<Vouching | null>;
+  readonly read: (
+    refused: Pick<Ending, "connectionId" | "secretId">,
+    policy: BreakerPolicy,
+  ) => Promise<Vouching | null>;
   readonly onError: (error: unknown) => void;
 }): (ending: Ending) => Promise<boolean> {
   const look = async (ending: Ending) => {
@@ -38,7 +43,7 @@ export function createVouch({
     // An app that is not known here is another look's business.
     if (limits === null) return false;
     if (isBelievedUnvouched(ending, limits)) return true;
-    const vouching = await read(ending.connectionId, limits);
+    const vouching = await read(ending, limits);
     return vouching === null || isVouchedFor(vouching, limits);
   };
   const lookSafely = (ending: Ending) =>

@@ -5,7 +5,7 @@ import { createVouch } from "../src/vouch.ts";
 
 const HOUR = 3_600_000;
 const policy: BreakerPolicy = { ...xero.breaker, rejectedShare: 0.1, vouchWithinMs: 24 * HOUR };
-const ending = { connectionId: "acme", appId: "app", firstStrikeAt: 0, now: HOUR, strikes: 20 };
+const ending = { connectionId: "acme", appId: "app", firstStrikeAt: 0, now: HOUR, strikes: 20, secretId: null };
 const alone: Vouching = { rejected: 1, expected: 0, succeeded: 0, others: 9, isSetBack: false };
 
 function vouchFor(read: () => Promise<Vouching | null>, limits: BreakerPolicy | null = policy) {

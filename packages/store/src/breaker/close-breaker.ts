@@ -1,6 +1,7 @@
 import type { BreakerReason, BreakerState, OutcomeKind } from "@evergrant/core";
 import { reasonsDisproved } from "@evergrant/core";
 import type { Store } from "../client.ts";
+import { isTimeout } from "../client-errors.ts";
 import { Prisma } from "../generated/client.ts";
 import { IN_DOUBT } from "./in-doubt.ts";
 
@@ -32,8 +33,7 @@ export async function closeBreaker(
   { appId, by }: { readonly appId: string; readonly by: Exclude<ClosedBy, "probe"> },
 ): Promise<FoundBreaker | null> {
   const condition = by === "accepted" ? Prisma.sql`a.breaker_reason = 'rejections'` : Prisma.sql`true`;
-  const [row] = await prisma.$queryRaw<FoundBreaker[]>(closeStatement(appId, by, condition));
-  return row ?? null;
+  return close({ prisma }, appId, by, condition);
 }
 
 /**
@@ -63,8 +63,7 @@ export async function endProbe(
     const condition = Prisma.sql`
       coalesce(a.breaker_reason, ${"misconfigured" satisfies BreakerReason}) = ANY(${[...disproved]}::text[])
       AND (a.breaker_changed_at IS NULL OR a.breaker_changed_at <= ${new Date(claimedAt)}::timestamptz)`;
-    const [row] = await prisma.$queryRaw<FoundBreaker[]>(closeStatement(appId, "probe", condition));
-    if (row?.closed === true) return true;
+    if ((await close({ prisma }, appId, "probe", condition))?.closed === true) return true;
   }
   await prisma.$executeRaw`
     UPDATE oauth_app SET breaker_state = 'open', breaker_probe_id = NULL
@@ -72,8 +71,23 @@ export async function endProbe(
   return false;
 }
 
+/** A row that somebody holds keeps no breaker open: it is passed over then, and comes due by itself. */
+async function close(
+  { prisma }: Pick<Store, "prisma">,
+  appId: string,
+  by: ClosedBy,
+  condition: Prisma.Sql,
+): Promise<FoundBreaker | null> {
+  const ask = (locking: Prisma.Sql) => prisma.$queryRaw<FoundBreaker[]>(closeStatement(appId, by, condition, locking));
+  const [row] = await ask(Prisma.sql`FOR NO KEY UPDATE`).catch((error: unknown) => {
+    if (!isTimeout(error)) throw error;
+    return ask(Prisma.sql`FOR NO KEY UPDATE SKIP LOCKED`);
+  });
+  return row ?? null;
+}
+
 /** Connections are locked in the order of their ids, as by every writer. */
-function closeStatement(appId: string, by: ClosedBy, condition: Prisma.Sql): Prisma.Sql {
+function closeStatement(appId: string, by: ClosedBy, condition: Prisma.Sql, locking: Prisma.Sql): Prisma.Sql {
   const isAccepted = by === "accepted";
   return Prisma.sql`
     WITH found AS (
@@ -95,7 +109,7 @@ function closeStatement(appId: string, by: ClosedBy, condition: Prisma.Sql): Pri
       WHERE c.state = 'active' AND (c.first_strike_at IS NOT NULL OR c.last_outcome = 'misconfigured')
         AND c.id IN (${putOffIds()})
       ORDER BY c.id
-      FOR NO KEY UPDATE
+      ${locking}
     ), forward AS (
       UPDATE connection c
       SET due_at = CASE WHEN c.due_at IS NULL THEN NULL ELSE least(c.due_at, date_trunc('milliseconds', now())) END,
@@ -103,6 +117,10 @@ function closeStatement(appId: string, by: ClosedBy, condition: Prisma.Sql): Pri
           first_strike_at =
             CASE WHEN a.breaker_reason = 'rejections' AND NOT ${isAccepted} THEN NULL ELSE c.first_strike_at END
       FROM put_off p, app a WHERE c.id = p.id
+    ), tried_again AS (
+      UPDATE token_candidate k SET refused_at = NULL
+      FROM put_off p, app a
+      WHERE k.connection_id = p.id AND a.breaker_reason = 'rejections' AND NOT ${isAccepted}
     ), count_forward AS (
       SELECT count(*) FILTER (WHERE waits)::int AS connections FROM put_off
     ), journal AS (

@@ -4,6 +4,9 @@ import { IN_DOUBT, IS_SCHEDULED, isExpected, sqlVouchersNeeded } from "./in-doub
 
 /**
  * Counts what `isVouchedFor` needs to know of the app of a connection that has been refused, since its first refusal.
+ * Those refreshed with another client secret do not count: while credentials are rolled out, what the old ones
+ * obtain says nothing about the new ones.
+ *
  * Refreshes and other connections are counted no further than they matter: the cost follows the refusals.
  *
  * @returns null when there is nothing to wait for: an operator has accepted its refusal, or it has none
@@ -11,7 +14,7 @@ import { IN_DOUBT, IS_SCHEDULED, isExpected, sqlVouchersNeeded } from "./in-doub
  */
 export async function readVouching(
   { prisma }: Pick<Store, "prisma">,
-  connectionId: string,
+  { connectionId, secretId }: { readonly connectionId: string; readonly secretId: bigint | null },
   policy: Pick<BreakerPolicy, "rejectedShare" | "acceptedShare" | "acceptedForMs">,
 ): Promise<Vouching | null> {
   const [row] = await prisma.$queryRaw<Vouching[]>`
@@ -28,14 +31,15 @@ export async function readVouching(
       SELECT ${sqlVouchersNeeded(policy)} AS connections FROM refused
     ), refreshed AS (
       SELECT count(*) AS connections FROM (
-        SELECT FROM app a JOIN connection c ON c.app_id = a.id
+        SELECT FROM app a JOIN connection c ON c.app_id = a.id JOIN token_set t ON t.connection_id = c.id
         WHERE c.last_refreshed_at > a.since AND c.first_strike_at IS NULL
+          AND t.secret_id IS NOT DISTINCT FROM ${secretId === null ? null : secretId.toString()}::text::bigint
         LIMIT (SELECT connections FROM needed)
       ) counted
     ), others AS (
       SELECT count(*) AS connections FROM (
         SELECT FROM app a JOIN connection c ON c.app_id = a.id
-        WHERE c.id <> ${connectionId} AND ${IS_SCHEDULED}
+        WHERE c.id <> ${connectionId} AND c.state = 'active'
         LIMIT (SELECT connections FROM needed)
       ) counted
     )

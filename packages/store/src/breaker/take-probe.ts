@@ -36,8 +36,8 @@ export async function takeProbe(
       FROM oauth_app a WHERE a.id = ${appId} AND a.breaker_state <> 'closed'
       FOR NO KEY UPDATE
     ), chosen AS (
-      SELECT CASE WHEN a.breaker_reason = 'rejections' THEN (${longestRefused(IS_FREE)})
-          ELSE coalesce((${firstDue(Prisma.sql`${IS_FREE} AND c.last_refreshed_at IS NOT NULL`)}), (${firstDue(IS_FREE)}))
+      SELECT CASE WHEN a.breaker_reason = 'rejections' THEN (${longestRefused(IS_FREE, UNHELD)})
+          ELSE coalesce((${firstDue(WORKED_BEFORE, UNHELD)}), (${firstDue(IS_FREE, UNHELD)}))
         END AS id
       FROM app a WHERE a.is_time
     ), due AS (
@@ -72,17 +72,21 @@ const IS_FREE = Prisma.sql`(
   AND NOT EXISTS (
     SELECT FROM refresh_intent i WHERE i.connection_id = c.id AND i.lease_expires_at > clock_timestamp()))`;
 
-function longestRefused(condition: Prisma.Sql): Prisma.Sql {
+const WORKED_BEFORE = Prisma.sql`${IS_FREE} AND c.last_refreshed_at IS NOT NULL`;
+/** A row that somebody holds would hold up every app's tick. */
+const UNHELD = Prisma.sql`FOR NO KEY UPDATE OF c SKIP LOCKED`;
+
+function longestRefused(condition: Prisma.Sql, locking = Prisma.empty): Prisma.Sql {
   return Prisma.sql`
     SELECT c.id FROM connection c
     WHERE c.app_id = a.id AND ${IN_DOUBT} AND ${IS_SCHEDULED} AND ${condition}
-    ORDER BY c.last_attempt_at NULLS FIRST, c.id LIMIT 1`;
+    ORDER BY c.last_attempt_at NULLS FIRST, c.id LIMIT 1 ${locking}`;
 }
 
 /** Follows the index by due time, so it reads little of even a large app. */
-function firstDue(condition: Prisma.Sql): Prisma.Sql {
+function firstDue(condition: Prisma.Sql, locking = Prisma.empty): Prisma.Sql {
   return Prisma.sql`
     SELECT c.id FROM connection c
     WHERE c.app_id = a.id AND ${IS_SCHEDULED} AND ${condition}
-    ORDER BY c.due_at, c.id LIMIT 1`;
+    ORDER BY c.due_at, c.id LIMIT 1 ${locking}`;
 }

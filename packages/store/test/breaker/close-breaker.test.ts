@@ -1,16 +1,16 @@
 import { type OutcomeKind, STRIKES_TO_END } from "@evergrant/core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { claim, closeBreaker, endProbe, readAnswers, settle, takeProbe } from "../../src/index.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { claim, closeBreaker, endProbe, openStore, readAnswers, settle, takeProbe } from "../../src/index.ts";
 import { failureOf, openTestStore, type TestStore } from "../refresh/rows.ts";
 import { breakerRows, databaseTime, MINUTE_MS, SECOND_MS } from "./breaker-rows.ts";
 
 const policy = { windowMs: 5 * MINUTE_MS, rejectedShare: 0.5, acceptedShare: 0.9, acceptedForMs: 60 * MINUTE_MS };
 
-let { store, close } = {} as TestStore;
+let { store, close, databaseUrl } = {} as TestStore;
 let rows: ReturnType<typeof breakerRows>;
 beforeAll(async () => {
   const opened = await openTestStore();
-  ({ store, close } = opened);
+  ({ store, close, databaseUrl } = opened);
   rows = breakerRows(opened);
 });
 afterAll(() => close());
@@ -41,6 +41,19 @@ describe("closed by an operator", () => {
       { kind: "breaker_closed", connectionId: null, detail: { ...said, openForMs: expect.closeTo(MINUTE_MS, -4) } },
       { kind: "app.breaker_closed", connectionId: null, payload: { app: "app", ...said } },
     ]);
+  });
+
+  test("a breaker is closed also while somebody holds the row of one that was refused", async () => {
+    await rows.refused("held");
+    await rows.refused("free");
+    await openFor("rejections");
+    const impatient = openStore({ databaseUrl, applicationName: "test", lockTimeoutMs: 50 });
+    onTestFinished(() => impatient.close());
+    await store.prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 FROM connection WHERE id = 'held' FOR UPDATE`;
+      expect(await closeBreaker(impatient, { appId: "app", by: "operator" })).toMatchObject({ closed: true });
+    });
+    expect([(await rows.connection("held")).strikes, (await rows.connection("free")).strikes]).toEqual([1, 0]);
   });
 
   test("connections that the app's fault had put off are due at once, and no others", async () => {

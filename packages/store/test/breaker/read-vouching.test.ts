@@ -14,7 +14,7 @@ afterAll(() => opened.close());
 test("while the table of tokens is being loaded from a backup, nothing that was refused is believed", async () => {
   const { store } = opened;
   await breakerRows(opened).refused("a");
-  expect(await readVouching(store, "a", shares)).toMatchObject({ isSetBack: false });
+  expect(await readVouching(store, { connectionId: "a", secretId: null }, shares)).toMatchObject({ isSetBack: false });
   await store.prisma.tokenSet.delete({ where: { connectionId: "a" } });
-  expect(await readVouching(store, "a", shares)).toMatchObject({ isSetBack: true });
+  expect(await readVouching(store, { connectionId: "a", secretId: null }, shares)).toMatchObject({ isSetBack: true });
 });

@@ -89,6 +89,16 @@ describe("a probe", () => {
     expect(await probe()).toEqual(trying("a"));
   });
 
+  test.each(["misconfigured", "rejections"])("is not one whose row somebody holds (%s)", async (reason) => {
+    await rows.refused("a", { dueInMs: -2 * SECOND_MS });
+    await rows.refused("b", { dueInMs: -SECOND_MS });
+    await openFor(reason);
+    await store.prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 FROM connection WHERE id = 'a' FOR UPDATE`;
+      expect(await probe()).toEqual(trying("b"));
+    });
+  });
+
   test("never is a connection without tokens, one that has ended, or one that nobody schedules", async () => {
     await rows.refreshed("no-tokens", { dueInMs: -3 * SECOND_MS });
     await store.prisma.tokenSet.delete({ where: { connectionId: "no-tokens" } });

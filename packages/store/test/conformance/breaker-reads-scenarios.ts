@@ -21,7 +21,8 @@ export function breakerReadsScenarios(bench: Bench): void {
 
   describe("what vouches for an app", () => {
     const SHARE = { rejectedShare: 0.2, acceptedShare: 0.5, acceptedForMs: DAY_MS };
-    const read = (id: string) => bench.under.store.readVouching(id, SHARE);
+    const read = (connectionId: string, secretId: bigint | null = null) =>
+      bench.under.store.readVouching({ connectionId, secretId }, SHARE);
     const refresh = async (id: string) =>
       bench.settle(bench.succeed(await bench.claim(id), undefined, { dueAt: bench.under.now() }));
 
@@ -40,6 +41,24 @@ export function breakerReadsScenarios(bench: Bench): void {
       await refresh(before);
       await refresh(rest[3] ?? "");
       expect(await read(own)).toEqual({ rejected: 1, expected: 0, succeeded: 4, others: 4, isSetBack: false });
+    });
+
+    test("are missed also where nobody is asked by a schedule: a mistake of ours reaches those as well", async () => {
+      const appId = await bench.app();
+      const [own = ""] = await bench.connections(["a", "b"], { appId });
+      await bench.connections(["c", "d"], { appId, mode: "off" });
+      await strike(own);
+      expect(await read(own)).toMatchObject({ succeeded: 0, others: 3 });
+    });
+
+    test("are not those refreshed with another client secret: it is not theirs that was refused", async () => {
+      const appId = await bench.app();
+      const [own = "", other = ""] = await bench.connections(["a", "b"], { appId });
+      await strike(own);
+      await bench.under.pass(1_000);
+      await refresh(other);
+      expect(await read(own)).toMatchObject({ succeeded: 1, others: 1 });
+      expect(await read(own, 7n)).toMatchObject({ succeeded: 0, others: 1 });
     });
 
     test("are fewer with every other refusal, also one that came before, while it awaits its second", async () => {
@@ -148,14 +167,14 @@ export function breakerReadsScenarios(bench: Bench): void {
       await strike(never);
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 1, expected: 1 });
       // One is expected, and takes one other; with the other refused too, that one takes nine.
-      expect(await bench.under.store.readVouching(never, WINDOW)).toMatchObject({
+      expect(await bench.under.store.readVouching({ connectionId: never, secretId: null }, WINDOW)).toMatchObject({
         rejected: 1,
         expected: 1,
         others: 1,
       });
       await strike(since);
       expect(await bench.under.store.readAnswers(appId, WINDOW)).toMatchObject({ rejected: 2, expected: 1 });
-      expect(await bench.under.store.readVouching(since, WINDOW)).toMatchObject({
+      expect(await bench.under.store.readVouching({ connectionId: since, secretId: null }, WINDOW)).toMatchObject({
         rejected: 2,
         expected: 1,
         others: 3,

@@ -18,7 +18,11 @@ export function readAnswers(tables: Tables, appId: string, { windowMs, ...shares
 }
 
 /** As `readVouching` of the real store. */
-export function readVouching(tables: Tables, connectionId: string, shares: Shares): Vouching | null {
+export function readVouching(
+  tables: Tables,
+  { connectionId, secretId }: Parameters<typeof store.readVouching>[1],
+  shares: Shares,
+): Vouching | null {
   const own = tables.connections.get(connectionId);
   if (own === undefined || !isInDoubt(own)) return null;
   const { app } = own;
@@ -28,10 +32,10 @@ export function readVouching(tables: Tables, connectionId: string, shares: Share
   let others = 0;
   for (const row of app.connections) {
     if (others >= needed) break;
-    if (row !== own && isScheduled(row)) others += 1;
+    if (row !== own && row.state === "active") others += 1;
   }
   const isSetBack = own.tokensStoredAt < (own.lastRefreshedAt ?? 0);
-  return { ...refused, succeeded: countRefreshed(app, since, needed), others, isSetBack };
+  return { ...refused, succeeded: countRefreshed(app, since, needed, secretId), others, isSetBack };
 }
 
 function countRefused(
@@ -47,12 +51,13 @@ function countRefused(
 }
 
 /** Newest first: each connection by its last refresh, those that were refused since left out. */
-function countRefreshed(app: AppRow, since: number, most: number): number {
+function countRefreshed(app: AppRow, since: number, most: number, secretId?: bigint | null): number {
   let count = 0;
   for (let index = app.refreshed.length - 1; index >= 0 && count < most; index--) {
     const entry = app.refreshed[index];
     if (entry === undefined || entry.at <= since) break;
     const { lastRefreshNo, lastRefreshedAt, firstStrikeAt } = entry.row;
+    if (secretId !== undefined && entry.row.secretId !== secretId) continue;
     // A reconnect begins without a past.
     if (entry.no === lastRefreshNo && lastRefreshedAt !== null && firstStrikeAt === null) count += 1;
   }
