@@ -5,8 +5,8 @@ import type { PresentedAnswer, PresentedToken } from "./present-token.ts";
 export interface CandidateParts {
   /** The next one to be presented; null when there is none, or the lease is no longer ours. */
   readonly next: (tried: readonly bigint[]) => Promise<Candidate | null>;
-  /** Forgets one that its provider has refused. */
-  readonly drop: (id: bigint) => Promise<void>;
+  /** Notes that its provider has refused one. */
+  readonly refuse: (id: bigint) => Promise<void>;
   readonly present: (token: PresentedToken, app: AppCredentials) => Promise<PresentedAnswer>;
 }
 
@@ -20,7 +20,7 @@ export interface CandidateParts {
 export async function presentCandidates(
   connectionId: string,
   app: AppCredentials,
-  { next, drop, present }: CandidateParts,
+  { next, refuse, present }: CandidateParts,
 ): Promise<{ readonly token: PresentedToken; readonly answer: PresentedAnswer } | null> {
   const tried: bigint[] = [];
   for (let candidate = await next(tried); candidate !== null; candidate = await next(tried)) {
@@ -28,7 +28,7 @@ export async function presentCandidates(
     const token = { connectionId, generation: candidate.generation, refreshToken: candidate.refreshToken };
     const answer = await present(token, app);
     if (answer.outcome.kind !== "rejected") return { token, answer };
-    await drop(candidate.id);
+    await refuse(candidate.id);
   }
   return null;
 }

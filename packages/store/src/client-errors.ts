@@ -77,6 +77,11 @@ export function isTimeout(error: unknown): boolean {
   return state === "57014" || state === "55P03";
 }
 
+/** Whether the statement gave up waiting for a row that somebody else holds, which says nothing of the database. */
+export function isRowHeld(error: unknown): boolean {
+  return readFacts(error).state === "55P03";
+}
+
 /**
  * One line about a failure of the store that is fit for logs and terminals: what PostgreSQL said
  * and its code, never a value of a row or a parameter. An error of any other kind is told by its

@@ -10,7 +10,7 @@ export { type ReadAnswers, readAnswers } from "./breaker/read-answers.ts";
 export { readVouching } from "./breaker/read-vouching.ts";
 export { type Probe, takeProbe } from "./breaker/take-probe.ts";
 export { openStore, type Store, type StoreOptions } from "./client.ts";
-export { describeStoreError, isRefusal, isTimeout, isTransient } from "./client-errors.ts";
+export { describeStoreError, isRefusal, isRowHeld, isTimeout, isTransient } from "./client-errors.ts";
 export { awaitOutcomes, type RefreshAnswer } from "./connections/await-outcomes.ts";
 export type { ConnectionToImport, ImportResult } from "./connections/connection-to-import.ts";
 export { importConnections } from "./connections/import-connections.ts";
@@ -29,7 +29,7 @@ export {
 } from "./connections/request-refresh.ts";
 export { type MigrateOptions, type MigrateResult, migrate } from "./migrate.ts";
 export { pendingMigrations } from "./migrate-pending.ts";
-export { type Candidate, dropCandidate, nextCandidate } from "./refresh/candidates.ts";
+export { type Candidate, nextCandidate, refuseCandidate } from "./refresh/candidates.ts";
 export { type Claim, claim } from "./refresh/claim.ts";
 export { isLeaseAlive, type Lease, renewLeases } from "./refresh/lease.ts";
 export { type SealedTokens, type Settlement, type SettleResult, settle } from "./refresh/settle.ts";

@@ -168,7 +168,7 @@ async function runCommand(run: Run, command: StoreCommand): Promise<unknown> {
       });
     case "drop": {
       const id = run.candidates.at(-1 - command.candidate);
-      return id === undefined ? null : store.dropCandidate(id);
+      return id === undefined ? null : store.refuseCandidate({ id, strikeGapMs: 0 });
     }
     case "reconnect":
       run.tokens += 1;

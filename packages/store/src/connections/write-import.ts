@@ -1,5 +1,6 @@
 import { toBase64 } from "../client.ts";
 import { Prisma } from "../generated/client.ts";
+import { WITH_PAST } from "../refresh/settle.ts";
 import type { TokenVault } from "../secrets/index.ts";
 import type { PlannedWrite } from "./plan-import.ts";
 
@@ -49,12 +50,12 @@ function grantStatement(vault: TokenVault, writes: readonly PlannedWrite[]): Pri
     ), stored AS (
       SELECT id FROM created UNION ALL SELECT id FROM renewed
     ), tokens AS (
-      INSERT INTO token_set (connection_id, generation, refresh_token, access_token, fingerprint, secret_id, stored_at)
+      INSERT INTO token_set AS t (connection_id, generation, refresh_token, access_token, fingerprint, secret_id, stored_at)
       SELECT i.id, i.generation, i.refresh_token, i.access_token, i.fingerprint, NULL, clock_timestamp()
       FROM input i JOIN stored USING (id)
       ON CONFLICT (connection_id) DO UPDATE
         SET generation = excluded.generation, refresh_token = excluded.refresh_token,
-            access_token = excluded.access_token, fingerprint = excluded.fingerprint,
+            access_token = excluded.access_token, replaced = ${WITH_PAST}, fingerprint = excluded.fingerprint,
             secret_id = NULL, stored_at = excluded.stored_at
     ), fenced AS (
       DELETE FROM refresh_intent r USING renewed WHERE r.connection_id = renewed.id

@@ -18,8 +18,12 @@ export interface Escrow {
    * @throws EscrowError when no place takes them; some of them may have been taken
    */
   put(entries: readonly EscrowEntry[]): Promise<void>;
-  /** All that waits. `complete` is false when a place could not be looked into. Never rejects. */
-  readAll(): Promise<{ readonly entries: readonly EscrowEntry[]; readonly complete: boolean }>;
+  /** All that waits. `complete` is false when a place could not be looked into, and `faults` says why. Never rejects. */
+  readAll(): Promise<{
+    readonly entries: readonly EscrowEntry[];
+    readonly complete: boolean;
+    readonly faults: readonly EscrowError[];
+  }>;
   /** @throws EscrowError when a place could not be reached; to be called again then */
   remove(ids: readonly string[]): Promise<void>;
   /** @throws EscrowError when a place could not be looked into */

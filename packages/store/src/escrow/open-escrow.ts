@@ -29,7 +29,10 @@ function combine(places: readonly EscrowPlace[]): Escrow {
     async readAll() {
       const looks = await Promise.allSettled(places.map((place) => place.readAll()));
       const found = looks.flatMap((look): readonly EscrowEntry[] => (look.status === "fulfilled" ? look.value : []));
-      return { entries: found, complete: looks.every((look) => look.status === "fulfilled") };
+      const faults = looks.flatMap((look, index) =>
+        look.status === "fulfilled" ? [] : [doesNotAnswer(places[index], look.reason)],
+      );
+      return { entries: found, complete: faults.length === 0, faults };
     },
     async remove(ids) {
       if (ids.length > 0) await everywhere(places, (place) => place.remove(ids));
@@ -78,6 +81,10 @@ async function everywhere<Answer>(
   const answers = await Promise.allSettled(places.map(ask));
   return answers.map((answer, index) => {
     if (answer.status === "fulfilled") return answer.value;
-    throw new EscrowError(`The escrow does not answer (${places[index]?.name}).`, { cause: answer.reason });
+    throw doesNotAnswer(places[index], answer.reason);
   });
+}
+
+function doesNotAnswer(place: EscrowPlace | undefined, cause: unknown): EscrowError {
+  return new EscrowError(`The escrow does not answer (${place?.name}).`, { cause });
 }

@@ -34,7 +34,21 @@ export async function nextCandidate(
   return { id: BigInt(row.id), generation: row.generation, refreshToken: Buffer.from(row.token, "base64") };
 }
 
-/** Forgets a candidate that its provider has refused. */
-export async function dropCandidate({ prisma }: Pick<Store, "prisma">, id: bigint): Promise<void> {
-  await prisma.$executeRaw`DELETE FROM token_candidate WHERE id = ${id}::bigint`;
+/**
+ * Notes that its provider has refused a candidate. Like a current token it is given up only at a second refusal, at
+ * least `strikeGapMs` after the first: a passing fault, or a mistake of ours, must not cost the living one.
+ *
+ * @throws the driver's error; trying again is safe
+ */
+export async function refuseCandidate(
+  { prisma }: Pick<Store, "prisma">,
+  { id, strikeGapMs }: { readonly id: bigint; readonly strikeGapMs: number },
+): Promise<void> {
+  await prisma.$executeRaw`
+    WITH given_up AS (
+      DELETE FROM token_candidate
+      WHERE id = ${id}::bigint
+        AND refused_at <= clock_timestamp() - ${strikeGapMs}::float8 * interval '1 millisecond'
+    )
+    UPDATE token_candidate SET refused_at = clock_timestamp() WHERE id = ${id}::bigint AND refused_at IS NULL`;
 }

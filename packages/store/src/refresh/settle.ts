@@ -27,13 +27,22 @@ export interface SealedTokens {
   readonly secretId: bigint | null;
 }
 
+/** How many of the fingerprints that were current before are remembered, and how many bytes of each. */
+const PAST_TOKENS = 64;
+const PAST_BYTES = 8;
+
+/** The fingerprints of a token set's past, with that of row `t` before the others. */
+export const WITH_PAST = Prisma.raw(
+  `substring(substring(t.fingerprint FOR ${PAST_BYTES}) || coalesce(t.replaced, '') FOR ${PAST_BYTES * PAST_TOKENS})`,
+);
+
 /**
  * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is not
- * closed, or has closed since the first strike and voided it. `repeated`: an earlier try of this very settlement had
- * been written. `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that may
- * be the living one was kept as a candidate.
+ * closed, or has closed since the first strike and voided it, or because a candidate has come that was not tried. `repeated`: an earlier try of this very settlement had
+ * been written, or its token was current and is spent. `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that may
+ * be the living one was kept as a candidate. `missing`: the connection or its token set is not there.
  */
-export type SettleResult = "settled" | "held" | "repeated" | "stale";
+export type SettleResult = "settled" | "held" | "repeated" | "stale" | "missing";
 
 /**
  * Ends refreshes, many at once, in one transaction: tokens, schedule, journal, tally, outbox and the
@@ -43,7 +52,7 @@ export type SettleResult = "settled" | "held" | "repeated" | "stale";
  * nothing (invariants 2 and 3). A rotation whose intent was taken over meanwhile still counts while the
  * generation is the one it presented: it holds the only token that works, and whoever took over presented a
  * spent one. If that other's refusals have even ended the grant by then, it is revived: the customer need not
- * do anything. A success that brought no new refresh token does not count then: whoever took over presents a
+ * do anything. So does a candidate that comes after the end: it is presented before the end is believed. A success that brought no new refresh token does not count then: whoever took over presents a
  * living token, and may be the one who rotates it.
  *
  * Safe to try again after any error, also when the commit's answer was lost.
@@ -61,9 +70,9 @@ export async function settle(
   for (const round of oneOfEachConnection(settlements)) {
     const [answer] = await prisma.$queryRaw<{ results: string | null }[]>(settleStatement(round, process));
     const answers: Record<string, SettleResult> = JSON.parse(answer?.results ?? "{}");
-    for (const settlement of round) results.set(settlement, answers[settlement.intentId] ?? "stale");
+    for (const settlement of round) results.set(settlement, answers[settlement.intentId] ?? "missing");
   }
-  return settlements.map((settlement) => results.get(settlement) ?? "stale");
+  return settlements.map((settlement) => results.get(settlement) ?? "missing");
 }
 
 /** One statement sees a row as it was before: of two token sets for it, each would take the other's place unseen. */
@@ -87,7 +96,8 @@ function oneOfEachConnection(settlements: readonly Settlement[]): Settlement[][]
 function settleStatement(settlements: readonly Settlement[], process: string): Prisma.Sql {
   return Prisma.sql`/* prepared: settle */
     WITH input AS (${inputRows(settlements)}), locked AS (
-      SELECT c.id, c.state, c.first_strike_at, t.generation, t.fingerprint, a.breaker_state <> 'closed' AS in_doubt,
+      SELECT c.id, c.state, c.first_strike_at, t.generation, t.fingerprint, t.replaced,
+             a.breaker_state <> 'closed' AS in_doubt,
              CASE WHEN a.breaker_state = 'closed' THEN a.breaker_changed_at END AS breaker_closed_at
       FROM connection c JOIN token_set t ON t.connection_id = c.id JOIN oauth_app a ON a.id = c.app_id
       WHERE c.id = ANY(${settlements.map((item) => item.connectionId)}::text[])
@@ -103,15 +113,22 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
           AS voided, is_new, s.outcome = 'renewed' AND l.generation > s.generation AS is_spent,
         clock_timestamp() AS settled_at, CASE
           WHEN l.generation = s.generation AND (x.intent_id IS NOT NULL OR s.outcome = 'rotated' AND is_new) THEN 'settled'
-          WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'
+          WHEN l.generation > s.generation AND (NOT is_new OR s.outcome = 'rotated' AND was_current) THEN 'repeated'
           ELSE 'stale' END AS result
       FROM input s JOIN locked l ON l.id = s.connection_id LEFT JOIN closed x ON x.intent_id = s.intent_id,
-           LATERAL (SELECT s.fingerprint <> l.fingerprint AS is_new) token
+           LATERAL (
+             SELECT s.fingerprint <> l.fingerprint AS is_new,
+                    position(substring(s.fingerprint FOR ${PAST_BYTES}) IN l.replaced) > 0 AS was_current
+           ) token
     ), won AS (
-      SELECT *, (in_doubt OR voided) AND state = 'needs_reauth' AS held FROM judged WHERE result = 'settled'
+      SELECT *, state = 'needs_reauth' AND (in_doubt OR voided OR EXISTS (
+        SELECT FROM token_candidate k WHERE k.connection_id = judged.connection_id AND k.refused_at IS NULL
+      )) AS held
+      FROM judged WHERE result = 'settled'
     ), tokens AS (
       UPDATE token_set t
       SET generation = t.generation + 1, refresh_token = w.refresh_token, access_token = w.access_token,
+          replaced = CASE WHEN t.fingerprint <> w.fingerprint THEN ${WITH_PAST} ELSE t.replaced END,
           fingerprint = w.fingerprint, secret_id = w.secret_id, stored_at = w.settled_at
       FROM won w WHERE t.connection_id = w.connection_id AND w.refresh_token IS NOT NULL
     ), schedule AS (
@@ -133,6 +150,13 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       FROM judged WHERE result = 'stale' AND is_new AND NOT is_spent
       ON CONFLICT (connection_id, fingerprint) DO NOTHING
       RETURNING connection_id, generation
+    ), awoken AS (
+      UPDATE connection c
+      SET state = 'active', state_reason = NULL, state_changed_at = now(), strikes = 0, first_strike_at = NULL,
+          due_at = CASE WHEN c.mode <> 'off' THEN date_trunc('milliseconds', now()) END
+      FROM candidate k JOIN locked l ON l.id = k.connection_id
+      WHERE c.id = l.id AND l.state = 'needs_reauth'
+      RETURNING c.app_id, c.id, k.generation
     ), superseded AS (
       DELETE FROM token_candidate k USING won w
       WHERE k.connection_id = w.connection_id AND w.refresh_token IS NOT NULL
@@ -147,6 +171,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       UNION ALL
       SELECT j.app_id, j.connection_id, 'candidate_kept', j.generation, '{}'::jsonb
       FROM judged j JOIN candidate k ON k.connection_id = j.connection_id AND k.generation = j.generation
+      UNION ALL
+      SELECT app_id, id, 'revived', generation, '{}'::jsonb FROM awoken
     ), tally AS (
       INSERT INTO refresh_tally AS t (bucket_at, app_id, outcome, cause, process, refreshes,
                                       duration_ms_sum, lateness_ms_sum, lateness_ms_max)
@@ -162,6 +188,8 @@ function settleStatement(settlements: readonly Settlement[], process: string): P
       INSERT INTO outbox (kind, connection_id, payload)
       SELECT 'connection.' || state, connection_id, jsonb_build_object('app', app_id, 'cause', cause)
       FROM won WHERE state <> state_before AND NOT held
+      UNION ALL
+      SELECT 'connection.active', id, jsonb_build_object('app', app_id, 'cause', NULL) FROM awoken
     )
     SELECT json_object_agg(intent_id, CASE WHEN held THEN 'held' ELSE result END)::text AS results
     FROM judged LEFT JOIN (SELECT intent_id, held FROM won) w USING (intent_id)`;

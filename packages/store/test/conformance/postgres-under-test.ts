@@ -35,7 +35,7 @@ export async function openPostgresUnderTest(): Promise<StoreUnderTest> {
       isLeaseAlive: (...rest) => operations.isLeaseAlive(store, ...rest),
       settle: (...rest) => operations.settle(store, ...rest),
       nextCandidate: (...rest) => operations.nextCandidate(store, ...rest),
-      dropCandidate: (...rest) => operations.dropCandidate(store, ...rest),
+      refuseCandidate: (...rest) => operations.refuseCandidate(store, ...rest),
       readAppSchedules: () => operations.readAppSchedules(store),
       saveCursor: (...rest) => operations.saveCursor(store, ...rest),
       readDue: (...rest) => operations.readDue(store, ...rest),

@@ -13,7 +13,7 @@ export interface RefreshStore {
   readonly isLeaseAlive: On<typeof store.isLeaseAlive>;
   readonly settle: On<typeof store.settle>;
   readonly nextCandidate: On<typeof store.nextCandidate>;
-  readonly dropCandidate: On<typeof store.dropCandidate>;
+  readonly refuseCandidate: On<typeof store.refuseCandidate>;
   readonly readAppSchedules: On<typeof store.readAppSchedules>;
   readonly saveCursor: On<typeof store.saveCursor>;
   readonly readDue: On<typeof store.readDue>;

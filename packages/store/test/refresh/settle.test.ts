@@ -1,15 +1,6 @@
 import { withClient } from "@evergrant/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  type Claim,
-  claim,
-  dropCandidate,
-  isTimeout,
-  nextCandidate,
-  openStore,
-  type SealedTokens,
-  settle,
-} from "../../src/index.ts";
+import { type Claim, claim, isTimeout, nextCandidate, openStore, type SealedTokens, settle } from "../../src/index.ts";
 import {
   bytes,
   failureOf,
@@ -141,14 +132,6 @@ describe("a kept candidate", () => {
     await killLeases(store);
     await claimOne("a", "two");
     expect(await nextCandidate(store, { connectionId: "a", intentId }, [])).toBeNull();
-  });
-
-  test("is forgotten when it was refused", async () => {
-    await withCandidate();
-    const { intentId } = await claimOne("a");
-    const found = await nextCandidate(store, { connectionId: "a", intentId }, []);
-    await dropCandidate(store, found?.id ?? 0n);
-    expect(await store.prisma.tokenCandidate.count()).toBe(0);
   });
 
   test("is forgotten when a later token set is stored, and not before", async () => {

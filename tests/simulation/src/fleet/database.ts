@@ -65,7 +65,7 @@ export class Database {
         return results;
       }),
       nextCandidate: through(store.nextCandidate),
-      dropCandidate: through(store.dropCandidate),
+      refuseCandidate: through(store.refuseCandidate),
       readAppSchedules: through(store.readAppSchedules),
       saveCursor: through(store.saveCursor),
       readDue: through(store.readDue),

@@ -1,4 +1,4 @@
-import type { Escrow, EscrowEntry } from "@evergrant/store/escrow";
+import { type Escrow, type EscrowEntry, EscrowError } from "@evergrant/store/escrow";
 import { textToSettlement } from "@evergrant/worker/settlement-text";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
 import { plainVault } from "./plain-vault.ts";
@@ -65,8 +65,9 @@ export class VirtualEscrow implements Escrow {
     this.#onPut();
   }
 
-  async readAll(): Promise<{ readonly entries: readonly EscrowEntry[]; readonly complete: boolean }> {
-    return this.isAway ? { entries: [], complete: false } : { entries: [...this.#entries.values()], complete: true };
+  async readAll(): ReturnType<Escrow["readAll"]> {
+    if (this.isAway) return { entries: [], complete: false, faults: [new EscrowError("The escrow is away.")] };
+    return { entries: [...this.#entries.values()], complete: true, faults: [] };
   }
 
   async remove(ids: readonly string[]): Promise<void> {

@@ -136,7 +136,10 @@ function wire(process: VirtualProcess, parts: WorkerParts, isStopping: () => boo
       throw new Error(`The escrow's entry ${intentId} does not open.`);
     },
   });
-  const waiting = { escrow: keeper, write, onSettled: () => {}, now };
+  const onHomeless = ({ connectionId }: Settlement) => {
+    throw new Error(`The escrow holds a token set of ${connectionId}, which is not there.`);
+  };
+  const waiting = { escrow: keeper, write, onSettled: () => {}, onHomeless, now };
   const takeOver = createTakeOver({ ...waiting, onError });
   const useCase: RefreshParts = {
     async claim(connectionId) {
@@ -162,11 +165,12 @@ function wire(process: VirtualProcess, parts: WorkerParts, isStopping: () => boo
     present: createPresentToken({ ask: tokenEndpointFor(process, parts.endpoint), close: async () => {} }, plainVault),
     candidates: {
       next: (...rest) => store.nextCandidate(...rest),
-      drop: (...rest) => store.dropCandidate(...rest),
+      refuse: (...rest) => store.refuseCandidate(...rest),
     },
     vouch: createVouch({ policy, read: (...rest) => store.readVouching(...rest), onError }),
     vault: plainVault,
-    settle: (settlement) => settleInVirtualTime(settlement, { process, write, keeper, isStopping, onError }),
+    settle: (settlement) =>
+      settleInVirtualTime(settlement, { process, write, keeper, isStopping, onError, now, letGoAfterMs: LEASE_MS }),
     emit: (report) => breakers.note(report),
     monotonicMs: now,
   };

@@ -58,6 +58,7 @@ function close(tables: Tables, app: AppRow, by: store.ClosedBy, mayClose: boolea
     if (app.breakerReason !== "rejections" || by === "accepted") continue;
     row.strikes = 0;
     strike(row, null);
+    for (const candidate of row.candidates) candidate.refusedAt = null;
   }
   const detail = { by, reason: app.breakerReason, openForMs: now - (app.breakerChangedAt ?? now) };
   app.breakerState = "closed";

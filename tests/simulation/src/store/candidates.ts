@@ -16,10 +16,16 @@ export function newestFirst(one: CandidateRow, other: CandidateRow): number {
   return other.generation - one.generation || Number(other.id - one.id);
 }
 
-/** As `dropCandidate` of the real store. */
-export function dropCandidate(tables: Tables, id: bigint): void {
-  const connection = tables.candidates.get(id)?.connection;
-  if (connection === undefined) return;
+/** As `refuseCandidate` of the real store: forgotten at the second refusal. */
+export function refuseCandidate(
+  tables: Tables,
+  { id, strikeGapMs }: { readonly id: bigint; readonly strikeGapMs: number },
+): void {
+  const candidate = tables.candidates.get(id);
+  if (candidate === undefined) return;
+  const { connection, refusedAt } = candidate;
+  candidate.refusedAt ??= tables.now();
+  if (refusedAt === null || refusedAt > tables.now() - strikeGapMs) return;
   tables.candidates.delete(id);
   connection.candidates = connection.candidates.filter((candidate) => candidate.id !== id);
 }

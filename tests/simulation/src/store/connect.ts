@@ -1,4 +1,5 @@
 import type { RefreshMode } from "@evergrant/core";
+import { notePast } from "./past.ts";
 import { type AppRow, type ConnectionRow, sameBytes, strike, type Tables } from "./tables.ts";
 
 /** A sealed grant as it is stored. Times are epoch milliseconds. */
@@ -40,6 +41,7 @@ export function connect(tables: Tables, app: AppRow, id: string, grant: StoredGr
     refreshToken: grant.refreshToken,
     accessToken: grant.accessToken,
     fingerprint: grant.fingerprint,
+    replaced: [],
     secretId: null,
     intent: null,
     candidates: [],
@@ -74,6 +76,7 @@ export function reconnect(tables: Tables, row: ConnectionRow, grant: StoredGrant
   row.tokensStoredAt = tables.now();
   row.refreshToken = grant.refreshToken;
   row.accessToken = grant.accessToken;
+  notePast(row);
   row.fingerprint = grant.fingerprint;
   row.secretId = null;
   row.intent = null;

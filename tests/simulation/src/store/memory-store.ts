@@ -1,7 +1,7 @@
 import type * as store from "@evergrant/store";
 import { closeBreaker, endProbe, openBreaker } from "./breaker.ts";
 import { readAnswers, readVouching, takeProbe } from "./breaker-reads.ts";
-import { dropCandidate, nextCandidate } from "./candidates.ts";
+import { nextCandidate, refuseCandidate } from "./candidates.ts";
 import { claim } from "./claim.ts";
 import { isLeaseAlive, renewLeases } from "./lease.ts";
 import { readAppSchedules, readDue, saveCursor } from "./schedule.ts";
@@ -20,7 +20,7 @@ export interface RefreshStore {
   readonly isLeaseAlive: On<typeof store.isLeaseAlive>;
   readonly settle: On<typeof store.settle>;
   readonly nextCandidate: On<typeof store.nextCandidate>;
-  readonly dropCandidate: On<typeof store.dropCandidate>;
+  readonly refuseCandidate: On<typeof store.refuseCandidate>;
   readonly readAppSchedules: On<typeof store.readAppSchedules>;
   readonly saveCursor: On<typeof store.saveCursor>;
   readonly readDue: On<typeof store.readDue>;
@@ -40,7 +40,7 @@ export function createMemoryStore(tables: Tables): RefreshStore {
     isLeaseAlive: async (...rest) => isLeaseAlive(tables, ...rest),
     settle: async (settlements) => settle(tables, settlements),
     nextCandidate: async (...rest) => nextCandidate(tables, ...rest),
-    dropCandidate: async (...rest) => dropCandidate(tables, ...rest),
+    refuseCandidate: async (...rest) => refuseCandidate(tables, ...rest),
     readAppSchedules: async () => readAppSchedules(tables),
     saveCursor: async (...rest) => saveCursor(tables, ...rest),
     readDue: async (...rest) => readDue(tables, ...rest),

@@ -1,4 +1,5 @@
 import type { Settlement, SettleResult } from "@evergrant/store";
+import { notePast, wasCurrent } from "./past.ts";
 import { type ConnectionRow, sameBytes, strike, type Tables } from "./tables.ts";
 
 const SUPERSEDED_AT_ONCE = 1_000;
@@ -7,7 +8,7 @@ const SUPERSEDED_AT_ONCE = 1_000;
 export function settle(tables: Tables, settlements: readonly Settlement[]): SettleResult[] {
   return settlements.map((settlement) => {
     const row = tables.connections.get(settlement.connectionId);
-    return row === undefined ? "stale" : settleOne(tables, row, settlement);
+    return row === undefined ? "missing" : settleOne(tables, row, settlement);
   });
 }
 
@@ -18,13 +19,16 @@ function settleOne(tables: Tables, row: ConnectionRow, settlement: Settlement): 
   const isNew = tokens !== null && !sameBytes(row.fingerprint, tokens.fingerprint);
   if (row.generation === generation && (intent !== null || (isNew && outcome === "rotated"))) {
     const isVoided = isVoidedSince(row, decision, intent?.claimedAt ?? null);
-    const isHeld = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided);
+    const isUntried = row.candidates.some(({ refusedAt }) => refusedAt === null);
+    const isHeld = decision.state === "needs_reauth" && (row.app.breakerState !== "closed" || isVoided || isUntried);
     write(tables, row, settlement, { isHeld, isVoided });
     return isHeld ? "held" : "settled";
   }
+  const wasOurs = tokens !== null && (!isNew || (outcome === "rotated" && wasCurrent(row, tokens.fingerprint)));
+  if (row.generation > generation && wasOurs) return "repeated";
   const isSpent = outcome === "renewed" && row.generation > generation;
   if (isNew && !isSpent) keepCandidate(tables, row, settlement);
-  return tokens !== null && !isNew && row.generation > generation ? "repeated" : "stale";
+  return "stale";
 }
 
 /** Whether a breaker has closed since the first strike and voided it. */
@@ -70,6 +74,7 @@ function write(tables: Tables, row: ConnectionRow, settlement: Settlement, { isH
     row.tokensStoredAt = now;
     row.refreshToken = tokens.refreshToken;
     row.accessToken = tokens.accessToken;
+    if (!sameBytes(row.fingerprint, tokens.fingerprint)) notePast(row);
     row.fingerprint = tokens.fingerprint;
     row.secretId = tokens.secretId;
     for (const { id } of row.candidates) tables.candidates.delete(id);
@@ -97,9 +102,24 @@ function keepCandidate(tables: Tables, row: ConnectionRow, { generation, tokens,
   if (tokens === null || row.candidates.some((known) => sameBytes(known.fingerprint, tokens.fingerprint))) return;
   const { refreshToken, fingerprint } = tokens;
   const candidate = { id: tables.nextCandidateId, connection: row, generation, refreshToken, fingerprint };
-  const kept = { ...candidate, presentedAt: null };
+  const kept = { ...candidate, presentedAt: null, refusedAt: null };
   tables.nextCandidateId += 1n;
   row.candidates = [...row.candidates, kept];
   tables.candidates.set(kept.id, kept);
   tables.onJournal({ appId, connectionId: row.id, kind: "candidate_kept", detail: {} });
+  if (row.state === "needs_reauth") awaken(tables, row);
+}
+
+/** A candidate that comes after the end is presented before the end is believed. */
+function awaken(tables: Tables, row: ConnectionRow): void {
+  const subject = { appId: row.app.id, connectionId: row.id };
+  const now = tables.now();
+  row.state = "active";
+  row.stateReason = null;
+  row.stateChangedAt = now;
+  row.strikes = 0;
+  strike(row, null);
+  row.app.due.set(row, row.mode === "off" ? null : now);
+  tables.onJournal({ ...subject, kind: "revived", detail: {} });
+  tables.onOutbox({ ...subject, kind: "connection.active" });
 }

@@ -61,6 +61,8 @@ export interface ConnectionRow extends DueRow {
   refreshToken: Uint8Array;
   accessToken: Uint8Array | null;
   fingerprint: Uint8Array;
+  /** The fingerprints that were current before, oldest first. */
+  readonly replaced: Uint8Array[];
   secretId: bigint | null;
   intent: IntentRow | null;
   /** Oldest first. */
@@ -84,6 +86,7 @@ export interface CandidateRow {
   readonly refreshToken: Uint8Array;
   readonly fingerprint: Uint8Array;
   presentedAt: number | null;
+  refusedAt: number | null;
 }
 
 export interface JournalRow {
