@@ -1,17 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { resolveDescriptor, type TokenClient } from "@evergrant/providers";
 import type { Logger } from "@evergrant/runtime";
 import {
   claim,
-  dropCandidate,
   isLeaseAlive,
   isRefusal,
+  isRowHeld,
   isTimeout,
   isTransient,
   loadApps,
   nextCandidate,
   readVouching,
+  refuseCandidate,
   renewLeases,
   type Settlement,
   type Store,
@@ -21,7 +23,7 @@ import type { Escrow } from "@evergrant/store/escrow";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { Registry } from "prom-client";
 import { createCredentialCache } from "./app-credentials.ts";
-import { batch } from "./batch.ts";
+import { batch, batchOfEach } from "./batch.ts";
 import { createEmitter } from "./emit.ts";
 import type { WorkerEnv } from "./env.ts";
 import { openSafekeeping } from "./escrow/open-safekeeping.ts";
@@ -34,6 +36,7 @@ import { createVouch } from "./vouch.ts";
 
 const LARGEST_CLAIM = 256;
 const LARGEST_SETTLE = 128;
+const REST_AFTER_FAILED_CLAIM_MS = 1_000;
 
 /** Wires the use-case to the store, the vault, the escrow and the provider client of this process. */
 export function createRefreshParts({
@@ -82,7 +85,8 @@ export function createRefreshParts({
     monotonicMs,
   });
   const onWaiting = (error: unknown, waiting: number) => {
-    noteTrouble();
+    // A row that somebody holds says nothing of the database.
+    if (!isRowHeld(error)) noteTrouble();
     logger[isTransient(error) ? "warn" : "error"]({ err: error, waiting }, "settles are not taken, trying again");
   };
   const policy = async (appId: string) => (await credentials.all()).get(appId)?.descriptor.breaker ?? null;
@@ -91,8 +95,9 @@ export function createRefreshParts({
     await breakers.beforeSettle(rows);
     return settle(store, rows, writer);
   };
-  const safekeeping = openSafekeeping({ escrow, vault, logger, write, isRefusal, onError });
+  const safekeeping = openSafekeeping({ escrow, vault, logger, write, isRefusal, isTimeout, onError });
 
+  const settling = { write, isRefusal, isTimeout, onWaiting, isStopping, letGoAfterMs: leaseMs };
   const emit = createEmitter(logger, register);
 
   const parts = {
@@ -105,10 +110,14 @@ export function createRefreshParts({
     claim: batch(async (connectionIds: readonly string[]) => {
       const askedAt = monotonicMs();
       const mayTakeOver = askedAt - lastTroubleAt > leaseMs;
-      const claims = await claim(store, connectionIds, { holder: writer, leaseMs, mayTakeOver }).catch((error) => {
-        noteTrouble();
-        throw error;
-      });
+      const claims = await claim(store, connectionIds, { holder: writer, leaseMs, mayTakeOver }).catch(
+        async (error) => {
+          noteTrouble();
+          // A worker that is cut off alone would else take the others' jobs from them as fast as they come.
+          await delay(REST_AFTER_FAILED_CLAIM_MS);
+          throw error;
+        },
+      );
       const byId = new Map(claims.map((item) => [item.connection.id, item]));
       return connectionIds.map((id) => {
         const found = byId.get(id);
@@ -117,9 +126,8 @@ export function createRefreshParts({
         return found === undefined ? null : { claim: found, askedAt };
       });
     }, LARGEST_CLAIM),
-    settle: batch(
-      (settlements: readonly Settlement[]) =>
-        safekeeping.settle(settlements, { write, isRefusal, isTimeout, onWaiting, isStopping }),
+    settle: batchOfEach(
+      (settlements: readonly Settlement[]) => safekeeping.settle(settlements, settling),
       LARGEST_SETTLE,
     ),
     leases,
@@ -127,11 +135,11 @@ export function createRefreshParts({
     present: createPresentToken(client, vault),
     candidates: {
       next: (...args: Parameters<RefreshParts["candidates"]["next"]>) => nextCandidate(store, ...args),
-      drop: (id: bigint) => dropCandidate(store, id),
+      refuse: (refused: Parameters<RefreshParts["candidates"]["refuse"]>[0]) => refuseCandidate(store, refused),
     },
     vouch: createVouch({
       policy,
-      read: (connectionId, limits) => readVouching(store, connectionId, limits),
+      read: (refused, limits) => readVouching(store, refused, limits),
       onError,
     }),
     vault,

@@ -33,7 +33,7 @@ export interface RefreshParts {
   readonly present: PresentToken;
   readonly candidates: {
     readonly next: (lease: Lease, ...rest: Parameters<CandidateParts["next"]>) => ReturnType<CandidateParts["next"]>;
-    readonly drop: CandidateParts["drop"];
+    readonly refuse: (refused: { readonly id: bigint; readonly strikeGapMs: number }) => Promise<void>;
   };
   /** Asked before a grant is ended for what its provider says: whether the app's other connections vouch for the app. */
   readonly vouch: (ending: Ending) => Promise<boolean>;
@@ -68,7 +68,7 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
     const { token, answer, fromCandidate } = await ask(claim, app, lease, parts);
     const now = clock();
     const decided = decide(claim.connection, answer.outcome, app.descriptor, { sentAt, now, isProbe: claim.isProbe });
-    const decision = withNotes(await believe(decided, claim, now, parts), claim, now, fromCandidate);
+    const decision = withNotes(await believe(decided, claim, answer, now, parts), claim, now, fromCandidate);
     const durationMs = now - sentAt;
     const latenessMs = Math.max(0, claim.claimedAt - claim.dueAt);
     const result = await parts.settle({
@@ -83,7 +83,7 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
     const { provider } = app.descriptor;
     const settleMs = clock() - now;
     parts.emit({ claim, provider, outcome, decision, result, durationMs, settleMs, latenessMs });
-    return signalOf(outcome);
+    return signalOf(outcome, app);
   });
 }
 
@@ -108,18 +108,27 @@ async function ask(claim: Claim, app: AppCredentials, lease: HeldLease, parts: R
   if (answer.outcome.kind === "rejected") {
     const { candidates } = parts;
     const next = (tried: readonly bigint[]) => candidates.next({ connectionId, intentId: claim.intentId }, tried);
-    const other = await presentCandidates(connectionId, app, { next, drop: candidates.drop, present });
+    // A probe's refusals may be about the app, and count for nothing.
+    const { strikeGapMs } = app.descriptor;
+    const refuse = async (id: bigint) => (claim.isProbe ? undefined : candidates.refuse({ id, strikeGapMs }));
+    const other = await presentCandidates(connectionId, app, { next, refuse, present });
     if (other !== null) return { ...other, fromCandidate: true };
   }
   return { token: current, answer, fromCandidate: false };
 }
 
 /** A grant ends only while its app is known to be in order. */
-async function believe(decision: Decision, claim: Claim, now: number, parts: RefreshParts): Promise<Decision> {
+async function believe(
+  decision: Decision,
+  claim: Claim,
+  { secretId }: PresentedAnswer,
+  now: number,
+  parts: RefreshParts,
+): Promise<Decision> {
   if (decision.state !== "needs_reauth") return decision;
   const { connection, appId } = claim;
   const { strikes, firstStrikeAt } = decision;
-  const ending = { connectionId: connection.id, appId, firstStrikeAt: firstStrikeAt ?? now, strikes, now };
+  const ending = { connectionId: connection.id, appId, firstStrikeAt: firstStrikeAt ?? now, strikes, now, secretId };
   if (await parts.vouch(ending)) return decision;
   return holdEnding(decision, connection, now);
 }
@@ -165,7 +174,8 @@ function seal(
   };
 }
 
-function signalOf(outcome: Outcome): RefreshSignal {
-  if (outcome.kind !== "throttled" || outcome.retryAfterMs === null) return DONE;
-  return { kind: "throttled", retryAfterMs: outcome.retryAfterMs };
+/** A provider that does not say for how long is left alone for as long as the first retry waits. */
+function signalOf(outcome: Outcome, { descriptor }: AppCredentials): RefreshSignal {
+  if (outcome.kind !== "throttled") return DONE;
+  return { kind: "throttled", retryAfterMs: outcome.retryAfterMs ?? descriptor.retry.firstMs };
 }

@@ -4,6 +4,9 @@ import type { Settlement, SettleResult } from "@evergrant/store";
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
+/** `escrowed`: let go, since somebody else will write it. An error: it cannot be written at all. */
+export type WrittenResult = SettleResult | "escrowed" | Error;
+
 export interface SettleParts {
   /** One transaction: all or nothing, safe to repeat. */
   readonly write: (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]>;
@@ -12,6 +15,8 @@ export interface SettleParts {
   /** The statement waited too long, as for a row that somebody holds. */
   readonly isTimeout: (error: unknown) => boolean;
   readonly onWaiting: (error: unknown, waiting: number) => void;
+  /** Gets the results of some settlements as soon as they are known, in the same order; waited for. */
+  readonly onResults: (settlements: readonly Settlement[], results: readonly WrittenResult[]) => Promise<void>;
   /** Asked after a try that failed: whether the settlements are safe elsewhere and somebody else will write them. */
   readonly mayLetGo: () => Promise<boolean>;
 }
@@ -22,44 +27,53 @@ export interface SettleParts {
  * never fails or holds up its neighbours; the journal of a refused one is left out then, since tokens
  * matter more than the story about them.
  *
- * @returns for each settlement its result, `escrowed` when it was let go, or the error for which it cannot
- *   be written at all
+ * Ends when each settlement has its result, which `onResults` was told.
  */
-export async function settleUntilWritten(
-  settlements: readonly Settlement[],
-  parts: SettleParts,
-): Promise<readonly (SettleResult | "escrowed" | Error)[]> {
+export async function settleUntilWritten(settlements: readonly Settlement[], parts: SettleParts): Promise<void> {
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(LONGEST_RETRY_MS, waitMs * 2)) {
-    try {
-      return await parts.write(settlements);
-    } catch (error) {
-      const isRefused = parts.isRefusal(error);
-      if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);
-      if (isRefused) return settleWithoutJournal(settlements, parts, error);
-      if (await parts.mayLetGo()) return settlements.map(() => "escrowed");
-      parts.onWaiting(error, settlements.length);
-      await delay(waitMs);
-    }
+    const tried = await tryOnce(settlements, parts);
+    if ("results" in tried) return parts.onResults(settlements, tried.results);
+    const { error } = tried;
+    const isRefused = parts.isRefusal(error);
+    if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);
+    if (isRefused) return settleWithoutJournal(settlements, parts, error);
+    if (await parts.mayLetGo()) return parts.onResults(settlements, allOf(settlements, "escrowed"));
+    parts.onWaiting(error, settlements.length);
+    await delay(waitMs);
   }
 }
 
-async function settleHalves(
+async function tryOnce(
   settlements: readonly Settlement[],
-  parts: SettleParts,
-): Promise<readonly (SettleResult | "escrowed" | Error)[]> {
+  { write }: SettleParts,
+): Promise<{ readonly results: readonly SettleResult[] } | { readonly error: unknown }> {
+  try {
+    return { results: await write(settlements) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+async function settleHalves(settlements: readonly Settlement[], parts: SettleParts): Promise<void> {
   const middle = Math.ceil(settlements.length / 2);
   const halves = [settlements.slice(0, middle), settlements.slice(middle)];
-  return (await Promise.all(halves.map((half) => settleUntilWritten(half, parts)))).flat();
+  await Promise.all(halves.map((half) => settleUntilWritten(half, parts)));
 }
 
 async function settleWithoutJournal(
   settlements: readonly Settlement[],
   parts: SettleParts,
   refusal: unknown,
-): Promise<readonly (SettleResult | "escrowed" | Error)[]> {
+): Promise<void> {
+  if (settlements.every((item) => item.decision.events.length === 0)) {
+    return parts.onResults(settlements, allOf(settlements, asError(refusal)));
+  }
   const bare = settlements.map((item) => ({ ...item, decision: { ...item.decision, events: [] } }));
-  if (settlements.some((item) => item.decision.events.length > 0)) return settleUntilWritten(bare, parts);
-  return settlements.map(() => asError(refusal));
+  return settleUntilWritten(bare, { ...parts, onResults: (_, results) => parts.onResults(settlements, results) });
+}
+
+function allOf(settlements: readonly Settlement[], result: WrittenResult): WrittenResult[] {
+  return settlements.map(() => result);
 }
 
 function asError(cause: unknown): Error {

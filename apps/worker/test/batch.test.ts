@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { batch } from "../src/batch.ts";
+import { batch, batchOfEach } from "../src/batch.ts";
 
 test("what is asked for while a batch is under way goes into the next one", async () => {
   const batches: string[][] = [];
@@ -29,13 +29,21 @@ test("a batch that fails fails its own items, and the next one goes on", async (
   expect(await load("good")).toBe("good");
 });
 
-test("an item that fails alone leaves its neighbours their answers", async () => {
-  const load = batch(
-    async (items: readonly string[]) => items.map((item) => (item === "bad" ? new Error("refused") : item)),
-    10,
-  );
+test("an item that fails or waits alone leaves its neighbours their answers", async () => {
+  let answer = (_: string) => {};
+  const waits = new Promise<string>((resolve) => {
+    answer = resolve;
+  });
+  const answerFor = async (item: string) => {
+    if (item === "bad") throw new Error("refused");
+    return item === "waits" ? waits : item;
+  };
+  const load = batchOfEach((items: readonly string[]) => ({ results: items.map(answerFor), done: waits }), 10);
+  const waiting = load("waits");
   const results = await Promise.allSettled([load("a"), load("bad"), load("b")]);
   expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  answer("at last");
+  expect(await waiting).toBe("at last");
 });
 
 async function until(condition: () => boolean): Promise<void> {

@@ -80,7 +80,7 @@ function run(outcome: Outcome, over: Partial<RefreshParts> = {}) {
       now += 400;
       return { outcome, secretId: 5n };
     },
-    candidates: { next: async () => null, drop: async () => {} },
+    candidates: { next: async () => null, refuse: async () => {} },
     vouch: async () => true,
     vault: readableVault,
     settle: async (settlement) => {
@@ -136,7 +136,14 @@ describe("a refresh", () => {
       });
     expect((await end(true)).settled).toMatchObject([{ decision: { state: "needs_reauth", strikes: 2 } }]);
     expect((await end(false)).settled).toMatchObject([{ decision: { state: "active", strikes: 2, firstStrikeAt } }]);
-    const ending = { connectionId: "acme", appId: "app", firstStrikeAt, now: CLAIMED_AT + 400, strikes: 2 };
+    const ending = {
+      connectionId: "acme",
+      appId: "app",
+      firstStrikeAt,
+      now: CLAIMED_AT + 400,
+      strikes: 2,
+      secretId: 5n,
+    };
     expect(endings).toEqual([ending, ending]);
     await run(failureOf("rejected"), { vouch: () => Promise.reject(new Error("a first refusal ends nothing")) });
   });
@@ -158,7 +165,7 @@ describe("a refresh", () => {
     expect(settled).toHaveLength(1);
   });
 
-  test("that was throttled slows the whole queue for as long as the provider asked", async () => {
+  test("that was throttled slows the whole queue for as long as the provider asked, or until the first retry", async () => {
     const throttled: Outcome = {
       kind: "throttled",
       reason: "http_429",
@@ -167,6 +174,8 @@ describe("a refresh", () => {
       evidence,
     };
     expect((await run(throttled)).signal).toEqual({ kind: "throttled", retryAfterMs: 7_000 });
+    const silent = await run({ ...throttled, retryAfterMs: null });
+    expect(silent.signal).toEqual({ kind: "throttled", retryAfterMs: descriptor.retry.firstMs });
   });
 
   test("of a connection that could not be claimed asks nobody", async () => {
@@ -262,10 +271,11 @@ describe("a refusal", () => {
   const candidate = (id: bigint) => ({ id, generation: 8, refreshToken: new Uint8Array([Number(id)]) });
 
   /** Presents answers by the token's first byte: the current one is 1. */
-  function runWith(answers: Readonly<Record<number, Outcome>>, ids: readonly bigint[]) {
+  function runWith(answers: Readonly<Record<number, Outcome>>, ids: readonly bigint[], isProbe = false) {
     const presented: number[] = [];
-    const dropped: bigint[] = [];
+    const refused: bigint[] = [];
     const ran = run(rejected, {
+      claim: async () => ({ claim: { ...claimed, isProbe }, askedAt: 1_000 }),
       present: async ({ refreshToken }) => {
         presented.push(refreshToken[0] ?? 0);
         return { outcome: answers[refreshToken[0] ?? 0] ?? rejected, secretId: null };
@@ -275,31 +285,35 @@ describe("a refusal", () => {
           const id = ids.find((known) => !tried.includes(known));
           return id === undefined ? null : candidate(id);
         },
-        drop: async (id) => void dropped.push(id),
+        refuse: async ({ id }) => void refused.push(id),
       },
     });
-    return ran.then(({ settled }) => ({ settlement: settled[0], presented, dropped }));
+    return ran.then(({ settled }) => ({ settlement: settled[0], presented, refused }));
   }
 
   test("does not count while a kept candidate lives: its token set becomes the current one", async () => {
-    const { settlement, presented, dropped } = await runWith({ 3: rotated }, [2n, 3n]);
+    const { settlement, presented, refused } = await runWith({ 3: rotated }, [2n, 3n]);
     expect(presented).toEqual([1, 2, 3]);
-    expect(dropped).toEqual([2n]);
+    expect(refused).toEqual([2n]);
     expect(settlement).toMatchObject({ outcome: "rotated", generation: 7, decision: { strikes: 0, state: "active" } });
     expect(Buffer.from(settlement?.tokens?.refreshToken ?? []).toString()).toBe("acme/refreshToken/8/new-refresh");
     expect(settlement?.decision.events).toContainEqual({ kind: "candidate_used", presentedGeneration: 7 });
   });
 
   test("does not count while it is open whether a candidate lives", async () => {
-    const { settlement, dropped } = await runWith({ 2: failureOf("unavailable") }, [2n, 3n]);
+    const { settlement, refused } = await runWith({ 2: failureOf("unavailable") }, [2n, 3n]);
     expect(settlement).toMatchObject({ outcome: "unavailable", tokens: null, decision: { strikes: 0 } });
-    expect(dropped).toEqual([]);
+    expect(refused).toEqual([]);
   });
 
   test("counts once every candidate is refused as well", async () => {
-    const { settlement, dropped } = await runWith({}, [2n, 3n]);
+    const { settlement, refused } = await runWith({}, [2n, 3n]);
     expect(settlement).toMatchObject({ outcome: "rejected", decision: { strikes: 1 } });
-    expect(dropped).toEqual([2n, 3n]);
+    expect(refused).toEqual([2n, 3n]);
+  });
+
+  test("of a candidate by a probe counts for nothing: it may be about the app", async () => {
+    expect(await runWith({}, [2n, 3n], true)).toMatchObject({ presented: [1, 2, 3], refused: [] });
   });
 
   test("of a probe does not ripen a strike", async () => {

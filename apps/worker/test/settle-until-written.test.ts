@@ -1,6 +1,6 @@
 import type { Settlement, SettleResult } from "@evergrant/store";
 import { describe, expect, test } from "vitest";
-import { settleUntilWritten } from "../src/settle-until-written.ts";
+import { type SettleParts, settleUntilWritten, type WrittenResult } from "../src/settle-until-written.ts";
 
 const settlement = (connectionId: string, events: object[] = []) =>
   ({ connectionId, decision: { events } }) as unknown as Settlement;
@@ -30,6 +30,18 @@ function write(refuse: (batch: readonly Settlement[]) => Error | null) {
   };
 }
 
+/** The results in the order of the settlements. */
+async function settleAll(settlements: readonly Settlement[], parts: Omit<SettleParts, "onResults">) {
+  const results = new Map<string, WrittenResult>();
+  await settleUntilWritten(settlements, {
+    ...parts,
+    onResults: async (some, theirs) => {
+      for (const [index, { connectionId }] of some.entries()) results.set(connectionId, theirs[index] as WrittenResult);
+    },
+  });
+  return settlements.map(({ connectionId }) => results.get(connectionId));
+}
+
 const holds = (batch: readonly Settlement[], id: string) => batch.some((item) => item.connectionId === id);
 const all = (...ids: string[]) => ids.map((id) => settlement(id));
 
@@ -40,14 +52,14 @@ describe("settlements", () => {
   ])("are written again until %s takes them", async (_, error) => {
     let tries = 0;
     const { parts, written, waits } = write(() => (++tries < 3 ? error : null));
-    expect(await settleUntilWritten(all("a", "b"), parts)).toEqual(["settled", "settled"]);
+    expect(await settleAll(all("a", "b"), parts)).toEqual(["settled", "settled"]);
     expect(written).toHaveLength(2);
     expect(waits).toEqual([2, 2]);
   });
 
   test("one that the database refuses fails alone; its neighbours are written", async () => {
     const { parts, written } = write((batch) => (holds(batch, "bad") ? new Refused("refused") : null));
-    const results = await settleUntilWritten(all("a", "bad", "b", "c"), parts);
+    const results = await settleAll(all("a", "bad", "b", "c"), parts);
     expect(results).toEqual(["settled", new Refused("refused"), "settled", "settled"]);
     expect(written.map((item) => item.connectionId).sort()).toEqual(["a", "b", "c"]);
   });
@@ -55,7 +67,7 @@ describe("settlements", () => {
   test("one whose row somebody holds waits alone; its neighbours are written meanwhile", async () => {
     let isHeld = true;
     const { parts, written, waits } = write((batch) => (isHeld && holds(batch, "held") ? new Held("timeout") : null));
-    const settling = settleUntilWritten(all("a", "held", "b", "c"), parts);
+    const settling = settleAll(all("a", "held", "b", "c"), parts);
     await expect.poll(() => written.map((item) => item.connectionId).sort()).toEqual(["a", "b", "c"]);
     expect(waits.every((waiting) => waiting === 1)).toBe(true);
     isHeld = false;
@@ -65,7 +77,7 @@ describe("settlements", () => {
   test("one whose journal is refused is written without it: the token matters more", async () => {
     const refusesJournal = (batch: readonly Settlement[]) => batch.some((item) => item.decision.events.length > 0);
     const { parts, written } = write((batch) => (refusesJournal(batch) ? new Refused("refused") : null));
-    expect(await settleUntilWritten([settlement("a", [{}])], parts)).toEqual(["settled"]);
+    expect(await settleAll([settlement("a", [{}])], parts)).toEqual(["settled"]);
     expect(written[0]?.decision.events).toEqual([]);
   });
 });

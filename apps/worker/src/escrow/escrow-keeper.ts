@@ -18,8 +18,15 @@ export interface EscrowKeeper {
    * process and removed with its next call.
    */
   remove(intentIds: readonly string[]): Promise<void>;
-  /** All that waits and was not settled by this process. `complete` is false when a place could not be looked into. */
-  readAll(): Promise<{ readonly waiting: readonly WaitingSettlement[]; readonly complete: boolean }>;
+  /**
+   * All that waits and was not settled by this process. `complete` is false when a place could not be looked into,
+   * and `faults` says why.
+   */
+  readAll(): Promise<{
+    readonly waiting: readonly WaitingSettlement[];
+    readonly complete: boolean;
+    readonly faults: readonly Error[];
+  }>;
   /** Tells the others that the answers to these requests are still awaited here. @throws EscrowError when no place takes it */
   markAwaited(requests: readonly AwaitedRequest[], forMs: number): Promise<void>;
   /** Which of these somebody awaits the answer to, in order. `complete` is false when a place could not be looked into. */
@@ -72,9 +79,9 @@ export function createEscrowKeeper({
     },
     async readAll() {
       await removeSettled();
-      const { entries, complete } = await escrow.readAll();
+      const { entries, complete, faults } = await escrow.readAll();
       const open = entries.filter(({ id }) => !settled.has(id));
-      return { waiting: open.flatMap(({ id, sealed }) => openEntry(id, sealed)), complete };
+      return { waiting: open.flatMap(({ id, sealed }) => openEntry(id, sealed)), complete, faults };
     },
     markAwaited: (requests, forMs) => escrow.markAwaited(requests.map(nameOf), forMs),
     async readAwaited(requests) {

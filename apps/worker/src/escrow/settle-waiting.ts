@@ -7,6 +7,8 @@ export interface WaitingParts {
   /** One transaction: all or nothing. */
   readonly write: (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]>;
   readonly onSettled: (waiting: WaitingSettlement, result: SettleResult, waitedMs: number) => void;
+  /** Told of a token set whose connection is not there: it stays in the escrow. */
+  readonly onHomeless: (settlement: Settlement) => void;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -14,17 +16,25 @@ export interface WaitingParts {
 /**
  * Writes what waited in the escrow and removes it from there. Compare-and-set decides as for any settle, so
  * whoever else writes the same at the same time does no harm; a crash in between leaves an entry whose
- * next settle is `repeated`.
+ * next settle is `repeated`. A token set whose connection is missing (a backup from before its import was
+ * restored, say) waits for it: it may be the only copy.
  *
  * @throws the driver's error; then all of it still waits
  */
 export async function settleWaiting(waiting: readonly WaitingSettlement[], parts: WaitingParts): Promise<void> {
   const now = parts.now();
   const results = await parts.write(waiting.map((item) => withNote(item, now)));
+  const ended: string[] = [];
   for (const [index, item] of waiting.entries()) {
-    parts.onSettled(item, results[index] ?? "stale", waitedMs(item, now));
+    const { settlement } = item;
+    const result = results[index] ?? "missing";
+    if (result === "missing" && settlement.tokens !== null) parts.onHomeless(settlement);
+    else {
+      parts.onSettled(item, result, waitedMs(item, now));
+      ended.push(settlement.intentId);
+    }
   }
-  await parts.escrow.remove(waiting.map(({ settlement }) => settlement.intentId));
+  await parts.escrow.remove(ended);
 }
 
 function withNote(item: WaitingSettlement, now: number): Settlement {

@@ -20,7 +20,11 @@ function keeper() {
   const escrow = {
     hasPlace: true,
     put: async (given: readonly EscrowEntry[]) => void given.map(({ id, sealed }) => entries.set(id, sealed)),
-    readAll: async () => ({ entries: [...entries].map(([id, sealed]) => ({ id, sealed })), complete: true }),
+    readAll: async () => ({
+      entries: [...entries].map(([id, sealed]) => ({ id, sealed })),
+      complete: true,
+      faults: [],
+    }),
     remove: async (ids: readonly string[]) => {
       if (place.isAway) throw new Error("away");
       for (const id of ids) entries.delete(id);

@@ -5,24 +5,30 @@ import { anEscrow, aSettlement } from "./a-settlement.ts";
 
 const away = new Error("the database is away");
 const refused = new Error("the row is refused");
+const held = new Error("somebody holds the row");
+const other = { connectionId: "other", intentId: "6f1c2a3e-0000-4000-8000-000000000002" };
 
 function run(
   settlements: readonly Settlement[],
   write: (rows: readonly Settlement[]) => Promise<readonly SettleResult[]>,
-  over: { escrow?: ReturnType<typeof anEscrow>; isStopping?: () => boolean } = {},
+  over: { escrow?: ReturnType<typeof anEscrow>; isStopping?: () => boolean; letGoAfterMs?: number } = {},
 ) {
   const escrow = over.escrow ?? anEscrow();
   const unsafe: unknown[] = [];
-  const results = settleSafely(settlements, {
+  const late: unknown[] = [];
+  const { results: each, done } = settleSafely(settlements, {
     write,
     isRefusal: (error) => error === refused,
-    isTimeout: () => false,
+    isTimeout: (error) => error === held,
     onWaiting: () => {},
     onUnsafe: (error) => unsafe.push(error),
+    onLate: (_, result) => late.push(result),
     isStopping: over.isStopping ?? (() => false),
+    letGoAfterMs: over.letGoAfterMs ?? 600_000,
     escrow,
   });
-  return { escrow, results, unsafe };
+  const results = Promise.all(each.map((result) => result.catch((error: unknown) => error)));
+  return { escrow, each, done, results, unsafe, late };
 }
 
 const settled = async (rows: readonly Settlement[]): Promise<SettleResult[]> => rows.map(() => "settled");
@@ -124,4 +130,55 @@ test("a token set whose row the database refuses stays in the escrow, its neighb
   });
   expect(await results).toEqual(["settled", refused]);
   expect([...escrow.held.keys()]).toEqual([poisoned.intentId]);
+});
+
+test("one whose row somebody holds keeps no neighbour's refresh waiting, and is alone in the escrow", async () => {
+  let isHeld = true;
+  const { escrow, each, results } = run([aSettlement(), aSettlement(other)], async (rows) => {
+    if (isHeld && rows.some(({ connectionId }) => connectionId === "other")) throw held;
+    return settled(rows);
+  });
+  expect(await each[0]).toBe("settled");
+  await expect.poll(() => [...escrow.held.keys()]).toEqual([other.intentId]);
+  isHeld = false;
+  expect(await results).toEqual(["settled", "settled"]);
+  expect(escrow.held.size).toBe(0);
+});
+
+test("what is safe in the escrow lets its refresh go after a while, and is written when the database is back", async () => {
+  let isAway = true;
+  const { escrow, results, done, late } = run(
+    [aSettlement()],
+    async (rows) => {
+      if (isAway) throw away;
+      return settled(rows);
+    },
+    { letGoAfterMs: 20 },
+  );
+  expect(await results).toEqual(["escrowed"]);
+  expect(escrow.held.size).toBe(1);
+  isAway = false;
+  await done;
+  expect(late).toEqual(["settled"]);
+  expect(escrow.held.size).toBe(0);
+});
+
+test("what the escrow does not take either is never let go of", async () => {
+  const escrow = anEscrow();
+  escrow.refuses = true;
+  let tries = 0;
+  const write = async (rows: readonly Settlement[]) => {
+    tries += 1;
+    if (tries < 4) throw away;
+    return settled(rows);
+  };
+  const { results } = run([aSettlement()], write, { escrow, letGoAfterMs: 1 });
+  expect(await results).toEqual(["settled"]);
+});
+
+test("a token set whose connection is missing stays in the escrow; a failure without one is forgotten", async () => {
+  const failure = aSettlement({ ...other, outcome: "unavailable", tokens: null });
+  const { escrow, results } = run([aSettlement(), failure], async (rows) => rows.map(() => "missing"));
+  expect(await results).toEqual(["missing", "missing"]);
+  expect([...escrow.held.keys()]).toEqual([aSettlement().intentId]);
 });

@@ -25,7 +25,7 @@ function takeOver(
       },
       readAll: async () => {
         looks.push("waiting");
-        return { waiting, complete };
+        return { waiting, complete, faults: [] };
       },
       remove: async (ids) => void removed.push(...ids),
     },

@@ -138,7 +138,7 @@ function partsFor(store: Store, vault: TokenVault, given: HostileCase): RefreshP
     takeOver: async () => "nothing",
     credentials: async () => app,
     present: async () => ({ outcome: judge(given.answer, given.descriptor, given.presented), secretId: null }),
-    candidates: { next: async () => null, drop: async () => {} },
+    candidates: { next: async () => null, refuse: async () => {} },
     vouch: async () => true,
     vault,
     settle: async (settlement) => {
