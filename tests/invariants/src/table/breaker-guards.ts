@@ -13,14 +13,14 @@ export const breakerGuards: readonly Guard[] = [
     mutants: [
       {
         name: "breaker-does-not-hold",
-        find: "(in_doubt OR voided) AND state = 'needs_reauth' AS held",
-        replace: "voided AND state = 'needs_reauth' AS held",
+        find: "state = 'needs_reauth' AND (in_doubt OR voided OR EXISTS (",
+        replace: "state = 'needs_reauth' AND (voided OR EXISTS (",
         means: "a wave that has been noticed ends its grants all the same",
       },
       {
         name: "voided-strikes-count",
-        find: "(in_doubt OR voided) AND state = 'needs_reauth' AS held",
-        replace: "in_doubt AND state = 'needs_reauth' AS held",
+        find: "state = 'needs_reauth' AND (in_doubt OR voided OR EXISTS (",
+        replace: "state = 'needs_reauth' AND (in_doubt OR EXISTS (",
         test: settleTest("a strike that was voided while the second refusal was under way ends nothing either"),
         means: "a breaker that closes in between lets the second refusal of a wave end the grant",
       },

@@ -76,9 +76,8 @@ export const durableTokens: Invariant = {
       mutants: [
         {
           name: "settle-gives-up",
-          find: "      parts.onWaiting(error, settlements.length);\n      await delay(waitMs);",
-          replace:
-            "      parts.onWaiting(error, settlements.length);\n      return settlements.map(() => asError(error));",
+          find: "    parts.onWaiting(error, settlements.length);\n    await delay(waitMs);",
+          replace: "    return parts.onResults(settlements, allOf(settlements, asError(error)));",
           means: "the first failure forgets the token set",
         },
       ],
@@ -106,7 +105,7 @@ export const durableTokens: Invariant = {
       mutants: [
         {
           name: "neighbours-fail-together",
-          find: "      if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);\n",
+          find: "    if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);\n",
           replace: "",
           means: "one bad row takes its whole batch along",
         },

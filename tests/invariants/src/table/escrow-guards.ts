@@ -24,8 +24,8 @@ export const escrowGuards: readonly Guard[] = [
     mutants: [
       {
         name: "failures-are-not-put-aside",
-        find: "        parts.onWaiting(error, waiting);\n        void aside.put();\n",
-        replace: "        parts.onWaiting(error, waiting);\n",
+        find: "      void (mayWait ? aside.put() : letGo());\n",
+        replace: "      if (!mayWait) void letGo();\n",
         means: "a worker that is killed while it waits takes the token along",
       },
       {
@@ -51,21 +51,53 @@ export const escrowGuards: readonly Guard[] = [
     ],
   },
   {
+    does: "A refresh waits for its own settle alone, and no longer than a lease once that is safe",
+    file: "apps/worker/src/escrow/settle-safely.ts",
+    test: safely("one whose row somebody holds keeps no neighbour's refresh waiting"),
+    mutants: [
+      {
+        name: "neighbours-are-answered-together",
+        find: "for (const [index, settlement] of some.entries()) end(settlement, theirs[index] as WrittenResult);",
+        replace:
+          "void done.then(() => {\n" +
+          "        for (const [index, settlement] of some.entries()) end(settlement, theirs[index] as WrittenResult);\n" +
+          "      });",
+        failsWith: "Test timed out",
+        means: "nobody refreshes the neighbours of a held row for as long as it is held",
+      },
+      {
+        name: "cut-off-workers-never-let-go",
+        find: "setTimeout(() => void letGo(), parts.letGoAfterMs)",
+        replace: "setTimeout(() => {}, parts.letGoAfterMs)",
+        test: safely("what is safe in the escrow lets its refresh go after a while"),
+        failsWith: "Test timed out",
+        means: "a worker that is cut off from the database keeps its connections from all others",
+      },
+    ],
+  },
+  {
     does: "What the database refuses for good stays in the escrow",
     file: "apps/worker/src/escrow/settle-safely.ts",
     test: safely("a token set whose row the database refuses stays in the escrow"),
     mutants: [
       {
         name: "refused-rows-are-forgotten",
-        find: "    if (results.some((result) => result instanceof Error)) await aside.put();\n",
+        find: "      if (some.some((settlement, index) => staysAside(settlement, results[index]))) await put();\n",
         replace: "",
         means: "nobody can look at it any more",
       },
       {
         name: "refused-rows-are-removed",
-        find: 'return result !== undefined && result !== "escrowed" && !(result instanceof Error);',
+        find: 'return result !== undefined && result !== "escrowed" && !staysAside(settlement, result);',
         replace: 'return result !== undefined && result !== "escrowed";',
         means: "it is put there and taken out again",
+      },
+      {
+        name: "the-homeless-are-forgotten",
+        find: 'return result instanceof Error || (result === "missing" && tokens !== null);',
+        replace: "return result instanceof Error;",
+        test: safely("a token set whose connection is missing stays in the escrow"),
+        means: "a restored backup that lacks the connection costs its only token",
       },
     ],
   },
@@ -81,6 +113,16 @@ export const escrowGuards: readonly Guard[] = [
           "  await parts.escrow.remove(waiting.map(({ settlement }) => settlement.intentId));\n" +
           "  const results = await parts.write(",
         means: "a database that is still away costs what waited for it",
+      },
+      {
+        name: "the-homeless-are-drained",
+        find: 'if (result === "missing" && settlement.tokens !== null) parts.onHomeless(settlement);',
+        replace: "if (false) parts.onHomeless(settlement);",
+        test: {
+          file: "apps/worker/test/escrow/drain-escrow.test.ts",
+          name: "a token set whose connection is missing stays",
+        },
+        means: "a restored backup that lacks the connection costs its only token",
       },
     ],
   },
@@ -100,7 +142,7 @@ export const escrowGuards: readonly Guard[] = [
       },
       {
         name: "poison-in-the-escrow",
-        find: "if (!isRefusal(error)) throw error;",
+        find: "if (!isRefusal(error) && !isTimeout(error)) throw error;",
         replace: "if (isRefusal(error) || waiting.length > 0) throw error;",
         test: {
           file: "apps/worker/test/escrow/drain-escrow.test.ts",
@@ -257,8 +299,8 @@ export const escrowGuards: readonly Guard[] = [
       },
       {
         name: "blind-look-is-complete",
-        find: 'return { entries: found, complete: looks.every((look) => look.status === "fulfilled") };',
-        replace: "return { entries: found, complete: true };",
+        find: "return { entries: found, complete: faults.length === 0, faults };",
+        replace: "return { entries: found, complete: true, faults };",
         means: "a place that did not answer counts as empty",
       },
       {

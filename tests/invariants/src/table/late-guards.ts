@@ -7,6 +7,12 @@ const conformanceTest = (name: string): TestName => ({
   writtenIn: "packages/store/test/conformance/settle-scenarios.ts",
 });
 
+const candidateTest = (name: string): TestName => ({
+  file: "packages/store/test/conformance/postgres.test.ts",
+  name,
+  writtenIn: "packages/store/test/conformance/candidate-scenarios.ts",
+});
+
 /** Of invariant 2: answers that come late, or twice. */
 export const lateGuards: readonly Guard[] = [
   {
@@ -70,9 +76,16 @@ export const lateGuards: readonly Guard[] = [
     mutants: [
       {
         name: "repeats-look-late",
-        find: "          WHEN l.generation > s.generation AND l.fingerprint = s.fingerprint THEN 'repeated'\n",
-        replace: "",
+        find: "(NOT is_new OR s.outcome = 'rotated' AND was_current) THEN 'repeated'",
+        replace: "s.outcome = 'rotated' AND was_current THEN 'repeated'",
         means: "one refresh is told as two, one of them late",
+      },
+      {
+        name: "the-past-is-a-candidate",
+        find: "(NOT is_new OR s.outcome = 'rotated' AND was_current) THEN 'repeated'",
+        replace: "NOT is_new THEN 'repeated'",
+        test: candidateTest("is not a token that was current once"),
+        means: "a token that we have spent ourselves is kept, to be presented to a provider that ends the grant for it",
       },
     ],
   },

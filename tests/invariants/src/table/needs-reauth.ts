@@ -3,6 +3,11 @@ import { breakerGuards } from "./breaker-guards.ts";
 
 const decideTest = (name: string): TestName => ({ file: "packages/core/test/decide.test.ts", name });
 const refreshTest = (name: string): TestName => ({ file: "apps/worker/test/refresh-connection.test.ts", name });
+const candidateTest = (name: string): TestName => ({
+  file: "packages/store/test/conformance/postgres.test.ts",
+  name,
+  writtenIn: "packages/store/test/conformance/candidate-scenarios.ts",
+});
 const dueOnlyWhenActive: TestName = {
   file: "packages/store/test/refresh/claim.test.ts",
   name: "of a connection that needs re-authorization cannot be asked for",
@@ -49,7 +54,7 @@ export const needsReauth: Invariant = {
       mutants: [
         {
           name: "nobody-vouches",
-          find: "const decision = withNotes(await believe(decided, claim, now, parts), claim, now, fromCandidate);",
+          find: "const decision = withNotes(await believe(decided, claim, answer, now, parts), claim, now, fromCandidate);",
           replace: "const decision = withNotes(decided, claim, now, fromCandidate);",
           means: "where the app is asked seldom, wrong credentials end one grant after the other",
         },
@@ -137,6 +142,69 @@ export const needsReauth: Invariant = {
           find: 'if (answer.outcome.kind !== "rejected") return { token, answer };',
           replace: 'if (answer.outcome.kind === "rotated") return { token, answer };',
           means: "an outage while the candidate is tried counts as a refusal of it",
+        },
+      ],
+    },
+    {
+      does: "A candidate is given up at its second refusal only",
+      file: "packages/store/src/refresh/candidates.ts",
+      test: candidateTest("is forgotten at a second refusal, a while after the first"),
+      mutants: [
+        {
+          name: "one-refusal-forgets-a-candidate",
+          find: "        AND refused_at <= clock_timestamp() - ${strikeGapMs}::float8 * interval '1 millisecond'\n",
+          replace: "",
+          means: "a passing fault of the provider costs the living token",
+        },
+      ],
+    },
+    {
+      does: "What a probe is told of a candidate counts for nothing",
+      file: "apps/worker/src/refresh-connection.ts",
+      test: refreshTest("of a candidate by a probe counts for nothing"),
+      mutants: [
+        {
+          name: "probes-refuse-candidates",
+          find: "(claim.isProbe ? undefined : candidates.refuse({ id, strikeGapMs }))",
+          replace: "candidates.refuse({ id, strikeGapMs })",
+          means: "a mistake of ours costs the living token",
+        },
+      ],
+    },
+    {
+      does: "No grant ends, or stays ended, while a candidate was not tried",
+      file: "packages/store/src/refresh/settle.ts",
+      test: candidateTest("that was not tried holds the end of its grant"),
+      mutants: [
+        {
+          name: "untried-candidates-hold-nothing",
+          find: "WHERE k.connection_id = judged.connection_id AND k.refused_at IS NULL",
+          replace: "WHERE false",
+          means: "the customer is asked to connect again while the living token has just come home",
+        },
+        {
+          name: "late-candidates-revive-nothing",
+          find: "WHERE c.id = l.id AND l.state = 'needs_reauth'",
+          replace: "WHERE false",
+          test: candidateTest("that comes after the end of its grant revives it"),
+          means: "the customer is asked to connect again while the living token waits unused",
+        },
+      ],
+    },
+    {
+      does: "What another client secret obtains vouches for nobody",
+      file: "packages/store/src/breaker/read-vouching.ts",
+      test: {
+        file: "packages/store/test/conformance/postgres.test.ts",
+        name: "are not those refreshed with another client secret",
+        writtenIn: "packages/store/test/conformance/breaker-reads-scenarios.ts",
+      },
+      mutants: [
+        {
+          name: "any-secret-vouches",
+          find: "          AND t.secret_id IS NOT DISTINCT FROM ${secretId === null ? null : secretId.toString()}::text::bigint\n",
+          replace: "",
+          means: "while wrong credentials are rolled out, the workers that still have the right ones vouch for them",
         },
       ],
     },
