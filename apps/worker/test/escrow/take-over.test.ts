@@ -35,6 +35,7 @@ function takeOver(
       return rows.map(() => "settled");
     },
     onSettled: () => {},
+    onHomeless: () => {},
     onError: () => {},
     now: () => 10_000,
   })([claim]);
