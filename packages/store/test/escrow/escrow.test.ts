@@ -64,7 +64,7 @@ describe.each(places)("an escrow in $place", ({ needsRedis, options }) => {
       await mine.markAwaited(["short"], 1);
       const ask = async () => (await other.readAwaited(["books/a b", "long", "short", "never"])).awaited;
       await expect.poll(ask).toEqual(new Set(["books/a b", "long"]));
-      expect(await other.readAll()).toEqual({ entries: [], complete: true });
+      expect(await other.readAll()).toEqual({ entries: [], complete: true, faults: [] });
       await mine.markAwaited(["long"], 1);
       await expect.poll(ask).toEqual(new Set(["books/a b"]));
     },
@@ -72,7 +72,7 @@ describe.each(places)("an escrow in $place", ({ needsRedis, options }) => {
 
   test.runIf(!needsRedis || inject("redisUrl") !== null)("is empty before anything was put there", async () => {
     const escrow = open(await options());
-    expect(await escrow.readAll()).toEqual({ entries: [], complete: true });
+    expect(await escrow.readAll()).toEqual({ entries: [], complete: true, faults: [] });
     expect(await escrow.count()).toBe(0);
     expect(await escrow.readAwaited(["a"])).toEqual({ awaited: new Set(), complete: true });
     await escrow.remove([]);
@@ -95,7 +95,9 @@ test("while Redis is away the folder takes what comes, and nobody is told that i
   await server.kill();
   await escrow.put([entry("in-folder")]);
   expect(await textsOf(escrow)).toEqual({ "in-folder": "sealed in-folder" });
-  expect((await escrow.readAll()).complete).toBe(false);
+  const { complete, faults } = await escrow.readAll();
+  expect(complete).toBe(false);
+  expect(faults.map(({ message }) => message)).toEqual(["The escrow does not answer (Redis)."]);
   await expect(escrow.count()).rejects.toThrow(EscrowError);
 });
 
