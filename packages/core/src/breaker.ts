@@ -74,9 +74,12 @@ export function vouchersNeeded(refused: Refused, policy: Shares): number {
   return Math.max(...wavesIn(refused, policy).map(({ refused: count, share }) => (count * (1 - share)) / share));
 }
 
-/** How an app has fared since one of its connections was refused for the first time. Each connection counts once. */
+/**
+ * How an app has fared since one of its connections was refused for the first time. Each connection counts once;
+ * as succeeded only where it was refreshed with the client secret that was refused.
+ */
 export interface Vouching extends AnswersInWindow {
-  /** The app's other connections that are asked by themselves, whatever they were answered. */
+  /** The app's other active connections, asked by a schedule or not, whatever they were answered. */
   readonly others: number;
   /**
    * The connection was refreshed after its token set was stored: the set came from a backup, and may long be spent.

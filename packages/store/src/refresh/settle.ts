@@ -38,9 +38,10 @@ export const WITH_PAST = Prisma.raw(
 
 /**
  * `settled`: written. `held`: written, except that the grant was not ended, because the app's breaker is not
- * closed, or has closed since the first strike and voided it, or because a candidate has come that was not tried. `repeated`: an earlier try of this very settlement had
- * been written, or its token was current and is spent. `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that may
- * be the living one was kept as a candidate. `missing`: the connection or its token set is not there.
+ * closed, or has closed since the first strike and voided it, or because a candidate has come that was not tried.
+ * `repeated`: an earlier try of this very settlement had been written, or its token was current and is spent.
+ * `stale`: another refresh or a reconnect came first; a failure was dropped, a refresh token that may be the living
+ * one was kept as a candidate. `missing`: the connection or its token set is not there.
  */
 export type SettleResult = "settled" | "held" | "repeated" | "stale" | "missing";
 
@@ -52,8 +53,9 @@ export type SettleResult = "settled" | "held" | "repeated" | "stale" | "missing"
  * nothing (invariants 2 and 3). A rotation whose intent was taken over meanwhile still counts while the
  * generation is the one it presented: it holds the only token that works, and whoever took over presented a
  * spent one. If that other's refusals have even ended the grant by then, it is revived: the customer need not
- * do anything. So does a candidate that comes after the end: it is presented before the end is believed. A success that brought no new refresh token does not count then: whoever took over presents a
- * living token, and may be the one who rotates it.
+ * do anything. A candidate that comes after the end revives it too, to be presented before the end is believed.
+ * A success that brought no new refresh token does not count then: whoever took over presents a living token,
+ * and may be the one who rotates it.
  *
  * Safe to try again after any error, also when the commit's answer was lost.
  *
