@@ -47,6 +47,14 @@ async function nap(each: Store): Promise<{ pid: number; failure: Promise<unknown
   throw new Error("no nap was long enough to be seen");
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "evergrant-test-postgres-"));
   server = await start();
@@ -92,8 +100,12 @@ describe("when the server goes away", () => {
 
   test("by a crash, what is under way and what comes during its recovery fail as transient", async () => {
     const { pid, failure: underWay } = await nap(store);
+    const sessions = await store.prisma.$queryRaw<{ pid: number }[]>`
+      SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'`;
     process.kill(pid, "SIGKILL");
     expect(isTransient(await underWay)).toBe(true);
+    // Until the server has noticed and ended every session, one of them may still answer.
+    await vi.waitFor(() => expect(sessions.filter((session) => isRunning(session.pid))).toEqual([]), 10_000);
     await waitForDatabase(store);
   });
 
