@@ -8,6 +8,9 @@ import { becomes } from "./worker-at-work.ts";
 const breakerWithinMs = 12_000;
 const closedWithinMs = 4_000;
 
+/** Waits for every claim and settle that has read the table, so that what is under way can be seen. */
+const lockTokens = "LOCK TABLE token_set IN ACCESS EXCLUSIVE MODE";
+
 /**
  * Somebody restores the table of tokens from a backup, under load, and then the newer one again.
  *
@@ -38,11 +41,12 @@ export const restoredTable: FaultKind = {
     return {
       lastsMs: 2_000,
       async heal() {
-        await restoreForward(world);
+        const riskIsOver = await restoreForward(world);
         // Where the newer tokens are good, a probe closes it; where grants have died, only the operator knows why.
         const haveClosed = () => allOf(risky, async (app) => !(await isBreakerOpen(world.postgres, app.id)));
         await becomes(haveClosed, closedWithinMs);
         for (const app of risky) await acceptBreaker(world, app.id);
+        riskIsOver();
         resume();
       },
     };
@@ -78,7 +82,7 @@ async function restore({ apps, postgres, population, losses }: World, run: Fault
   let setBack: { readonly connectionId: string; readonly isRisky: boolean }[] = [];
   await postgres.session(async (query) => {
     await query("BEGIN");
-    await query("LOCK TABLE token_set IN SHARE ROW EXCLUSIVE MODE");
+    await query(lockTokens);
     await query(`DROP TABLE IF EXISTS ${newer}`);
     await query(`CREATE TABLE ${newer} AS SELECT * FROM token_set`);
     setBack = await query(
@@ -100,12 +104,32 @@ async function restore({ apps, postgres, population, losses }: World, run: Fault
   run.note({ setBack: lasting.length });
 }
 
-/** Only rows that still hold what was put back: the others have been refreshed since, and hold something newer. */
-async function restoreForward({ postgres }: World): Promise<void> {
-  await postgres.query(
-    `UPDATE token_set t SET ${assign("n")} FROM ${newer} n JOIN ${older} o USING (connection_id)
-     WHERE n.connection_id = t.connection_id AND t.fingerprint = o.fingerprint AND t.generation = o.generation`,
-  );
+/**
+ * Only rows that still hold what was put back: the others have been refreshed since, and hold something newer.
+ * An answer under way for the older state finds another generation and is kept as a candidate, so the token that
+ * it has spent may be presented first: no grant may be lost by that, but it is no doing of the fleet's.
+ *
+ * @returns what says that those answers have come
+ */
+async function restoreForward({ postgres, population, losses }: World): Promise<() => void> {
+  let underWay: { readonly connectionId: string }[] = [];
+  await postgres.session(async (query) => {
+    await query("BEGIN");
+    await query(lockTokens);
+    underWay = await query(
+      `WITH forward AS (
+         UPDATE token_set t SET ${assign("n")} FROM ${newer} n JOIN ${older} o USING (connection_id)
+         WHERE n.connection_id = t.connection_id AND t.fingerprint = o.fingerprint AND t.generation = o.generation
+           AND (n.fingerprint, n.generation) <> (o.fingerprint, o.generation)
+         RETURNING t.connection_id)
+       SELECT connection_id AS "connectionId" FROM forward JOIN refresh_intent USING (connection_id)`,
+    );
+    await query("COMMIT");
+  });
+  const ends = underWay.map(({ connectionId }) => losses.risk(population.grantsOf(connectionId).at(-1)?.grantId ?? ""));
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 function assign(alias: string): string {
