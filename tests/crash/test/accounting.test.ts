@@ -44,11 +44,20 @@ describe("the account of lost grants", () => {
     expect(explained("neither", [101_000])).toEqual([false]);
   });
 
-  test("calls an ending false only while the grant is not lost", () => {
+  test("calls an ending false also of a grant that is lost unavoidably later, and counts no grant under both", () => {
     const losses = createLosses();
-    for (const id of ["alive", "dead"]) losses.endFalsely(loss(id));
-    losses.lose(loss("dead"));
-    expect(ids(losses.judge().falselyEnded)).toEqual(["alive"]);
+    for (const id of ["alive", "killed later", "ours"]) losses.endFalsely(loss(id));
+    for (const id of ["killed later", "ours"]) losses.lose(loss(id));
+    losses.expose(exposure("killed later"));
+    const judged = losses.judge();
+    expect(ids(judged.falselyEnded)).toEqual(["alive", "killed later"]);
+    expect(ids(judged.lostByUs)).toEqual(["ours"]);
+  });
+
+  test("keeps the longest time for which an answer that died with a worker was in its memory", () => {
+    const losses = createLosses();
+    for (const ms of [20, 700, 300]) losses.wasInMemory(ms);
+    expect(losses.longestInMemoryMs).toBe(700);
   });
 });
 
@@ -60,7 +69,7 @@ describe("a grant in the hands of a dead worker", () => {
     accepted,
     verdict: accepted ? "current" : "spent",
     generation: 1,
-    grant: { newestGeneration: 2, newestIssuedAt, inFlight: 0, endedBy: null },
+    grant: { newestGeneration: 2, newestIssuedAt, lastDeliveredAt: null, inFlight: 0, endedBy: null },
   });
 
   test("is exposed when its token was rotated under this claim and none that we hold is accepted", () => {
@@ -93,6 +102,8 @@ describe("a report", () => {
     connections: 10,
     grants: 11,
     losses: judged,
+    longestInMemoryMs: 0,
+    heldInGrace: [],
     overlaps: [],
     spentPresented: [],
     spentPresentedOfLost: 2,
@@ -103,7 +114,7 @@ describe("a report", () => {
     stories: [],
   };
   const unread = { pieces: 0, bytes: 0 };
-  const secrets: Findings["secrets"] = {
+  const search: Findings["searches"][number] = {
     sightings: [],
     read: { texts: unread, pages: unread, redisUrls: unread, databaseUrls: unread, processes: unread },
   };
@@ -111,8 +122,9 @@ describe("a report", () => {
     options: { kills: 5, seed: 7, backend: "postgres", connections: 300 },
     plan: [],
     audit,
-    secrets,
+    searches: [search],
     open: [],
+    unkept: [],
     timeline: new Map(),
     deaths: [{ name: "worker-1", code: 1, wasUp: false }],
     recoverySeconds: new Map(),
@@ -142,9 +154,11 @@ describe("a report", () => {
     ["a spent token was presented", { audit: { ...audit, spentPresented: [{ grantId: "b", count: 1, at: 1_000 }] } }],
     [
       "a secret was found",
-      { secrets: { ...secrets, sightings: [{ canary: "tokens", place: "worker-1.log", spelling: "hex" }] } },
+      { searches: [search, { ...search, sightings: [{ canary: "tokens", place: "worker-1.log", spelling: "hex" }] }] },
     ],
     ["a process ended by itself", { deaths: [{ name: "worker-1", code: 1, wasUp: true }] }],
+    ["a connection lives by a grace window only", { audit: { ...audit, heldInGrace: ["b"] } }],
+    ["the fleet did not do by itself what it should", { unkept: ["the breaker did not open"] }],
     ["something is still open", { open: ["1 faults are still felt"] }],
   ])("is not fine when %s", (_, change) => {
     const report = reportOf({ ...findings, ...change });

@@ -24,6 +24,8 @@ export interface TcpProxy {
   silence(): void;
   /** As before. What was held back is passed on. */
   restore(): Promise<void>;
+  /** What was held back never arrives, and its connections end. */
+  lose(): void;
   /** From now on every piece is shown to the watcher. Returns what ends that; what it held goes on only with `restore`. */
   watch(watcher: Watcher): () => void;
   /** The ports from which the server is reached at this moment: by these it knows its sessions. */
@@ -123,6 +125,15 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
         for (const socket of [line.near, line.far]) socket.resume();
       }
       if (!server.listening) await listen(server, port);
+    },
+    lose() {
+      for (const { near, far, held } of lines) {
+        if (held.client === null && held.server === null) continue;
+        held.client = null;
+        held.server = null;
+        near.destroy();
+        far.destroy();
+      }
     },
     watch(watcher) {
       watchers.add(watcher);

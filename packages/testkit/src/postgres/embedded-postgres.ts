@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import getPort from "get-port";
@@ -19,6 +19,8 @@ export interface EmbeddedPostgresOptions {
   /** False gives up safety against a crash of the machine for speed (fsync off): for tests, never for a measurement. */
   durable?: boolean;
   maxConnections?: number;
+  /** What the server logs is added to it. */
+  logFile?: string;
   /** The server's own time zone. A strange one shows who leans on it. */
   timeZone?: string;
 }
@@ -72,6 +74,7 @@ function requireOpenToOthers(path: string): void {
 async function start(options: EmbeddedPostgresOptions, port: number): Promise<RunningPostgres> {
   const log: string[] = [];
   const keep = (message: unknown) => {
+    if (options.logFile !== undefined) appendFileSync(options.logFile, `${String(message).trim()}\n`);
     log.push(...String(message).trim().split("\n"));
     log.splice(0, log.length - keptLogLines);
   };

@@ -66,6 +66,22 @@ test("an answer can be withheld: the server has carried out what the client neve
   await vi.waitFor(() => expect(withheld.said()).toBe("SETTLE!"));
 });
 
+test("what was held back can be lost: it never arrives, and only its connection ends", async () => {
+  const end = proxy.watch(({ data }) => (data.toString() === "done" ? "hold" : undefined));
+  const [silenced, other] = [await open(), await open()];
+  silenced.socket.write("done");
+  other.socket.write("one");
+  await vi.waitFor(() => expect(other.said()).toBe("ONE"));
+  end();
+  const ended = once(silenced.socket, "close");
+  proxy.lose();
+  await ended;
+  await proxy.restore();
+  other.socket.write("two");
+  await vi.waitFor(() => expect(other.said()).toBe("ONETWO"));
+  expect(received).toBe("onetwo");
+});
+
 test("a severed connection ends on both sides, and the next one works", async () => {
   const { socket } = await open();
   socket.write("one");

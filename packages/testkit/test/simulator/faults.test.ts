@@ -11,6 +11,17 @@ async function withFault(effect: Effect, kind: ProviderKind = "xero") {
   return { ...provider, grant };
 }
 
+async function readUntilCut(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for await (const piece of response.body ?? []) text += decoder.decode(piece, { stream: true });
+  } catch {
+    return text;
+  }
+  throw new Error("the body came to its end");
+}
+
 describe("a fault that replaces the reply", () => {
   test.each<[Effect, number, RegExp]>([
     [{ type: "status", status: 500 }, 500, /^$/],
@@ -77,17 +88,21 @@ describe("a fault after the rotation", () => {
     expect((await auditOne()).rotations).toBe(0);
   });
 
-  test("half a body stops in its middle after a full header", async () => {
-    const { grant, tokenUrl } = await withFault({ type: "half_body" });
-    const response = await fetch(tokenUrl, {
-      method: "POST",
-      headers: basic("app", "s3cret"),
-      body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: grant.refreshToken }),
-    });
-    expect(response.status).toBe(200);
-    expect(Number(response.headers.get("content-length"))).toBeGreaterThan(100);
-    await expect(response.text()).rejects.toThrow();
-  });
+  test.each<ProviderKind>(["xero", "quickbooks"])(
+    "half a body of %s stops within the refresh token, after a full header",
+    async (kind) => {
+      const { grant, tokenUrl, control } = await withFault({ type: "half_body" }, kind);
+      await control.setRules(kind, { rotationIntervalMs: 0 });
+      const response = await fetch(tokenUrl, {
+        method: "POST",
+        headers: basic("app", "s3cret"),
+        body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: grant.refreshToken }),
+      });
+      expect(response.status).toBe(200);
+      expect(Number(response.headers.get("content-length"))).toBeGreaterThan(100);
+      expect(await readUntilCut(response)).toMatch(/"refresh_token":"[^"]+$/);
+    },
+  );
 
   test("drip sends the true reply byte by byte", async () => {
     const { grant, tokenUrl } = await withFault({ type: "drip", intervalMs: 1 }, "strict");
@@ -219,6 +234,22 @@ test("a fault names the grants whose new refresh token it kept from arriving, an
     await control.clearFaults();
   }
   expect(withheld).toEqual([[grants[0]?.id], [], []]);
+});
+
+test("a fault tells whose token was spent and whose reply it has begun, and the grant when its new token had left whole", async () => {
+  const { control, mintOne, refresh, now } = await startProvider("strict");
+  const [renewed, refused, dropped] = [await mintOne(), await mintOne(), await mintOne()];
+  const { id: drip } = await control.setFault({ effect: { type: "drip", intervalMs: 0 } });
+  const deliveredAt = async (token: string) =>
+    (await control.check({ tokens: [token] })).tokens[0]?.grant?.lastDeliveredAt ?? null;
+  await refresh(renewed.refreshToken);
+  await until(async () => (await deliveredAt(renewed.refreshToken)) === now());
+  await refresh(`${refused.refreshToken}x`);
+  expect(await control.fault(drip)).toMatchObject({ rotated: [renewed.id], begun: [renewed.id], withheld: [] });
+  await control.clearFaults();
+  await control.setFault({ effect: { type: "drop" } });
+  await refresh(dropped.refreshToken).catch(() => undefined);
+  expect(await deliveredAt(dropped.refreshToken)).toBeNull();
 });
 
 test("a fault that is stopped is told of only when all that it has struck has come to its end, and strikes nobody else", async () => {

@@ -78,14 +78,14 @@ describe("overlaps", () => {
     const { control, mintOne, refresh, auditOne, now, advance } = await startProvider("xero");
     const { refreshToken } = await mintOne();
     const next = await refresh(refreshToken);
-    expect((await auditOne()).lastMisusedAt).toBeNull();
+    expect((await auditOne()).misuses).toEqual([]);
     advance(1_000);
     const hold = await control.hold({}, "rotated");
     const both = [refresh(refreshToken), refresh(next.json.refresh_token)];
     await control.awaitHeld(hold, 2);
     await control.release(hold);
     await Promise.all(both);
-    expect(await auditOne()).toMatchObject({ overlaps: 1, lastMisusedAt: now() });
+    expect(await auditOne()).toMatchObject({ overlaps: 1, misuses: [{ what: "requests overlapped", at: now() }] });
     expect(await control.audit()).toMatchObject({ overlaps: 1, overlappedGrants: 1 });
   });
 

@@ -1,5 +1,6 @@
 import type { GrantAudit } from "@evergrant/testkit";
 import type { World } from "../world/world.ts";
+import type { HeldToken } from "./holdings.ts";
 import type { JudgedLosses, Loss } from "./losses.ts";
 import { type GrantStory, tellStories } from "./tell-stories.ts";
 
@@ -11,8 +12,12 @@ export interface FinalAudit {
   readonly connections: number;
   readonly grants: number;
   readonly losses: JudgedLosses;
+  /** How long the oldest answer that died with a worker had been in its memory alone. */
+  readonly longestInMemoryMs: number;
   /** Requests that arrived while another one for the same grant was under way, by grant. */
   readonly overlaps: readonly CountedGrant[];
+  /** Connections that hold no newer token than one that only a grace window still keeps alive. */
+  readonly heldInGrace: readonly string[];
   /** Spent tokens presented outside a grace window, by grant; those of lost grants are apart. */
   readonly spentPresented: readonly CountedGrant[];
   readonly spentPresentedOfLost: number;
@@ -34,26 +39,28 @@ export interface CountedGrant {
 /**
  * Judges every grant, after the fleet has been stopped in order: what is held now is all there is.
  *
- * A connection whose tokens are all refused is lost; one that we say needs a new consent although a token that
+ * A connection that holds no accepted token of its own customer's grant is lost; one that we say needs a new consent although a token that
  * we hold is accepted was ended falsely, and so was one that the journal says was ended for no reason at all.
  */
 export async function auditWorld(world: World): Promise<FinalAudit> {
   const { provider, postgres, losses, population } = world;
-  await judgeStored(world);
+  const heldInGrace = await judgeStored(world);
   await judgeJournal(world);
   const audit = await provider.audit();
   const grants = await provider.auditGrants();
-  const isExplained = ({ id, lastMisusedAt }: GrantAudit) => losses.hasExplained(id, lastMisusedAt ?? 0);
-  const spent = grants.filter((grant) => grant.spentPresented.outsideGrace > 0);
   const kinds = await postgres.query<{ kind: string; count: number }>(
     "SELECT kind, count(*)::int AS count FROM refresh_event GROUP BY kind",
   );
   const countOf = (kind: string) => kinds.find((row) => row.kind === kind)?.count ?? 0;
   const judged = losses.judge();
-  const overlaps = grants.filter((grant) => grant.overlaps > 0).map((grant) => counted(grant, grant.overlaps));
-  const spentPresented = spent
-    .filter((grant) => !isExplained(grant))
-    .map((grant) => counted(grant, grant.spentPresented.outsideGrace));
+  const overlaps = grants.flatMap((grant) => counted(grant.id, misuses(grant, "requests overlapped"), grant.overlaps));
+  const spentPresented = grants.flatMap((grant) => {
+    const all = misuses(grant, "spent token presented outside its grace window");
+    return counted(
+      grant.id,
+      all.filter((at) => !losses.hasExplained(grant.id, at)),
+    );
+  });
   const harmed = [judged.lostByUs, judged.exposedButAlive, judged.falselyEnded, overlaps, spentPresented];
   return {
     refreshes: audit.answers.rotated + audit.answers.renewed,
@@ -61,9 +68,11 @@ export async function auditWorld(world: World): Promise<FinalAudit> {
     connections: population.connectionIds.length,
     grants: audit.grants,
     losses: judged,
+    longestInMemoryMs: losses.longestInMemoryMs,
     overlaps,
+    heldInGrace,
     spentPresented,
-    spentPresentedOfLost: sum(spent.filter(isExplained).map((grant) => grant.spentPresented.outsideGrace)),
+    spentPresentedOfLost: audit.spentPresented.outsideGrace - sum(spentPresented.map(({ count }) => count)),
     spentPresentedInGrace: audit.spentPresented.insideGrace,
     revived: countOf("revived"),
     candidatesUsed: countOf("candidate_used"),
@@ -75,21 +84,30 @@ export async function auditWorld(world: World): Promise<FinalAudit> {
   };
 }
 
-async function judgeStored({ postgres, holdings, losses }: World): Promise<void> {
-  const held = await holdings.read();
+/**
+ * Every customer's connection, whether or not its row is still there. What it holds has to be of the grant that
+ * its customer gave it: another's is of no use to it.
+ *
+ * @returns the connections that live by a grace window only
+ */
+async function judgeStored({ postgres, population, holdings, losses }: World): Promise<string[]> {
+  const held = new Map<string, HeldToken[]>();
+  for (const token of await holdings.read())
+    held.set(token.connectionId, [...(held.get(token.connectionId) ?? []), token]);
   const rows = await postgres.query<{ id: string; state: string }>("SELECT id, state::text FROM connection");
-  const current = new Map(
-    held.filter(({ place }) => place === "token set").map((token) => [token.connectionId, token]),
-  );
-  const accepted = new Set(
-    held.filter((token) => token.accepted).map((token) => `${token.connectionId} ${token.grantId}`),
-  );
-  for (const { id, state } of rows) {
-    const { grantId, grant } = current.get(id) ?? {};
-    const loss: Loss = { grantId: grantId ?? `the grant of ${id}`, connectionId: id, at: grant?.newestIssuedAt ?? 0 };
-    if (!accepted.has(`${id} ${grantId}`)) losses.lose(loss);
-    else if (state === "needs_reauth") losses.endFalsely(loss);
+  const states = new Map(rows.map(({ id, state }) => [id, state]));
+  const heldInGrace: string[] = [];
+  for (const connectionId of population.connectionIds) {
+    const grantIds = population.currentGrantsOf(connectionId);
+    const own = (held.get(connectionId) ?? []).filter((token) => grantIds.includes(token.grantId ?? ""));
+    const grantId = grantIds.at(-1) ?? `the grant of ${connectionId}`;
+    const at = Math.max(0, ...own.map(({ grant }) => grant?.newestIssuedAt ?? 0));
+    const loss: Loss = { grantId, connectionId, at };
+    if (!states.has(connectionId) || !own.some((token) => token.accepted)) losses.lose(loss);
+    else if (states.get(connectionId) === "needs_reauth") losses.endFalsely(loss);
+    else if (!own.some(({ verdict }) => verdict === "current")) heldInGrace.push(connectionId);
   }
+  return heldInGrace;
 }
 
 /** Every ending that was ever written has to be of a grant that was exposed before. */
@@ -105,8 +123,12 @@ async function judgeJournal({ postgres, population, losses }: World): Promise<vo
   }
 }
 
-function counted({ id, lastMisusedAt }: GrantAudit, count: number): CountedGrant {
-  return { grantId: id, count, at: lastMisusedAt ?? 0 };
+function misuses(grant: GrantAudit, what: GrantAudit["misuses"][number]["what"]): number[] {
+  return grant.misuses.filter((misuse) => misuse.what === what).map(({ at }) => at);
+}
+
+function counted(grantId: string, times: readonly number[], count = times.length): CountedGrant[] {
+  return count === 0 ? [] : [{ grantId, count, at: times.at(-1) ?? 0 }];
 }
 
 function sum(numbers: readonly number[]): number {

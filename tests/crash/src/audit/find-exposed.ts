@@ -5,6 +5,8 @@ import type { HeldToken } from "./holdings.ts";
 export interface InHand {
   readonly connectionId: string;
   readonly grantId: string;
+  /** When the answer with its newest token had left the provider whole, epoch ms; null while it had not. */
+  readonly deliveredAt: number | null;
 }
 
 export interface Findings {
@@ -49,7 +51,7 @@ export async function findExposed(
   const held = await world.holdings.read(risky.map((claim) => claim.connectionId));
   const exposed = risky.flatMap((claim) => {
     const tokens = ofOneGrant(held.filter((token) => token.connectionId === claim.connectionId));
-    return isOutOfReach(tokens, claim.claimedAt) ? inHand(tokens) : [];
+    return isOutOfReach(tokens, claim.claimedAt) ? inHand(tokens, claim.claimedAt) : [];
   });
   const still = exposed.length === 0 ? [] : await readClaims(world, holder ?? "");
   const alive = new Set(still.filter((claim) => claim.isAlive).map((claim) => claim.connectionId));
@@ -71,9 +73,11 @@ function ofOneGrant(tokens: readonly HeldToken[]): HeldToken[] {
   return tokens.filter((token) => grantId !== null && token.grantId === grantId);
 }
 
-function inHand([first]: readonly HeldToken[]): InHand[] {
+function inHand([first]: readonly HeldToken[], claimedAt: number): InHand[] {
   if (first === undefined || first.grantId === null) return [];
-  return [{ connectionId: first.connectionId, grantId: first.grantId }];
+  const { connectionId, grantId, grant } = first;
+  const deliveredAt = grant?.lastDeliveredAt ?? null;
+  return [{ connectionId, grantId, deliveredAt: (deliveredAt ?? 0) < claimedAt - roundingMs ? null : deliveredAt }];
 }
 
 /** What a worker has claimed at this moment. */

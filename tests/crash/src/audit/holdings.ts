@@ -11,7 +11,11 @@ export interface HeldToken extends TokenCheck {
 
 /** Everything durable in which a refresh token can be, read with the key ring. */
 export interface Holdings {
-  /** The tokens held for these connections, or for all of them. */
+  /**
+   * The tokens held for these connections, or for all of them. Waits for an escrow that cannot be read whole.
+   *
+   * @throws Error when that takes longer than any fault of a campaign
+   */
   read(connectionIds?: readonly string[]): Promise<HeldToken[]>;
   countEscrow(): Promise<number>;
   close(): Promise<void>;
@@ -78,7 +82,7 @@ async function readEscrow(
   escrow: Escrow,
   vault: TokenVault,
 ): Promise<(Sealed & { readonly place: HeldToken["place"] })[]> {
-  const { entries } = await escrow.readAll();
+  const entries = await readWhole(escrow);
   return entries.flatMap(({ id, sealed }) => {
     const { settlement, tokens }: EscrowedSettlement = JSON.parse(vault.openSettlement(id, sealed));
     if (tokens === null) return [];
@@ -89,6 +93,20 @@ async function readEscrow(
       place: "escrow" as const,
     };
   });
+}
+
+const wholeWithinMs = 150_000;
+const lookEveryMs = 200;
+
+/** A token that waits where nobody can look now is not lost. */
+async function readWhole(escrow: Escrow) {
+  const deadline = Date.now() + wholeWithinMs;
+  for (;;) {
+    const { entries, complete } = await escrow.readAll();
+    if (complete) return entries;
+    if (Date.now() > deadline) throw new Error("The escrow could not be read whole.");
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
 }
 
 interface EscrowedSettlement {

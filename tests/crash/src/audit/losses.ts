@@ -37,11 +37,11 @@ export interface Loss {
  */
 export interface Losses {
   expose(exposure: Exposure): void;
-  /** An operator put an older token in the place of this grant's newest. */
+  /** Its provider ended this grant over an older token that an operator had put in the place of its newest. */
   setBack(touched: Touched): void;
   /**
-   * In the hands of a sleeping worker: others may present the token that is spent, and may even end the grant.
-   * That explains what they do meanwhile, and no loss: the sleeper brings the living token home.
+   * Its newest token is where others cannot see it, as in the hands of a sleeping worker: they may present the
+   * one that is spent. That explains what they do meanwhile, and no loss: the living token comes home.
    *
    * @returns what ends the risk
    */
@@ -49,11 +49,14 @@ export interface Losses {
   lose(loss: Loss): void;
   /** Ended by us, although a token that we hold was accepted. */
   endFalsely(loss: Loss): void;
+  /** A worker was killed so long after an answer had come that was in its memory alone. */
+  wasInMemory(ms: number): void;
   /** Something could not be seen in time: if the sets do not agree in the end, this may be why. */
   doubt(what: string): void;
   /** Whether anything done explains that its spent token was presented, or that it was ended, at a time (epoch ms). */
   hasExplained(grantId: string, at: number): boolean;
   readonly exposedCount: number;
+  readonly longestInMemoryMs: number;
   judge(): JudgedLosses;
 }
 
@@ -62,7 +65,7 @@ export interface JudgedLosses {
   readonly lostByUs: readonly Loss[];
   /** Lost, and exposed. */
   readonly lostUnavoidably: readonly Exposure[];
-  /** Lost after an operator had put back an old token, and not exposed. */
+  /** Lost because an operator had put back an old token, and not exposed. */
   readonly lostToOperator: readonly Touched[];
   /** Exposed and not lost: the account of the campaign is wrong. */
   readonly exposedButAlive: readonly Exposure[];
@@ -82,6 +85,7 @@ export function createLosses(now: () => number = Date.now): Losses {
   const lost = new Map<string, Loss>();
   const falselyEnded = new Map<string, Loss>();
   const doubts: string[] = [];
+  let longestInMemoryMs = 0;
   const note = ({ grantId }: Touched) => {
     if (!since.has(grantId)) since.set(grantId, now());
   };
@@ -103,18 +107,25 @@ export function createLosses(now: () => number = Date.now): Losses {
     },
     lose: (loss) => addFirst(lost, loss),
     endFalsely: (loss) => addFirst(falselyEnded, loss),
+    wasInMemory(ms) {
+      longestInMemoryMs = Math.max(longestInMemoryMs, ms);
+    },
     doubt: (what) => void doubts.push(what),
+    get longestInMemoryMs() {
+      return longestInMemoryMs;
+    },
     get exposedCount() {
       return exposed.size;
     },
     hasExplained: (grantId, at) =>
       at >= (since.get(grantId) ?? Number.POSITIVE_INFINITY) - slackMs ||
       risks.some((risk) => risk.grantId === grantId && at >= risk.from - slackMs && at <= risk.to + slackMs),
-    judge: () => ({
-      ...judgeLosses({ exposed, setBack, lost }),
-      falselyEnded: [...falselyEnded.values()].filter(({ grantId }) => !lost.has(grantId)),
-      doubts,
-    }),
+    judge() {
+      const judged = judgeLosses({ exposed, setBack, lost });
+      const isCounted = new Set(judged.lostByUs.map(({ grantId }) => grantId));
+      const falsely = [...falselyEnded.values()].filter(({ grantId }) => !isCounted.has(grantId));
+      return { ...judged, falselyEnded: falsely, doubts };
+    },
   };
 }
 

@@ -3,12 +3,12 @@ import type { Postgres } from "../world/postgres.ts";
 const lookEveryMs = 300;
 
 /**
- * Measures how long a fault is felt: from its end until every connection that was due or in hand then has been
- * answered again, whatever else happened meanwhile.
+ * Measures how long a fault is felt: from its end, or from the kill, until every connection that was due or in hand
+ * then has been refreshed again or has been found to be lost, whatever else happened meanwhile.
  */
 export interface RecoveryWatch {
-  /** Begins to watch connections that a fault has kept waiting; without a list, all that are due now. */
-  begin(kind: string, connectionIds?: readonly string[]): Promise<void>;
+  /** Begins to watch connections that a fault has kept waiting since then; without a list, all that are due now. */
+  begin(kind: string, felt?: { readonly connectionIds: readonly string[]; readonly since: number }): Promise<void>;
   /** Seconds by kind of fault, in the order in which they ended. */
   readonly seconds: ReadonlyMap<string, readonly number[]>;
   /** Faults that are still felt, and by whom. */
@@ -44,8 +44,7 @@ export function createRecoveryWatch(postgres: Postgres): RecoveryWatch {
   const settle = (item: Watched, answered: ReadonlyMap<string, number | null>) => {
     for (const id of item.waiting) {
       const at = answered.get(id);
-      // Reconnected meanwhile: it begins anew.
-      if (at === undefined || at === null || at >= item.since) item.waiting.delete(id);
+      if (at === undefined || (at !== null && at >= item.since)) item.waiting.delete(id);
     }
     if (item.waiting.size > 0) return;
     watched.delete(item);
@@ -54,10 +53,9 @@ export function createRecoveryWatch(postgres: Postgres): RecoveryWatch {
   const timer = setInterval(() => void look(), lookEveryMs);
 
   return {
-    async begin(kind, connectionIds) {
-      const since = Date.now();
-      const ids = connectionIds ?? (await readDue(postgres));
-      watched.add({ kind, since, waiting: new Set(ids) });
+    async begin(kind, felt) {
+      const { since, connectionIds } = felt ?? { since: Date.now(), connectionIds: await readDue(postgres) };
+      if (connectionIds.length > 0) watched.add({ kind, since, waiting: new Set(connectionIds) });
     },
     seconds,
     get open() {
@@ -74,13 +72,13 @@ async function readDue(postgres: Postgres): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** What has left the list of active connections is answered for good. */
+/** What has left the list of active connections is lost; one that was given another grant begins anew. */
 function readAnswered(
   postgres: Postgres,
   ids: readonly string[],
 ): Promise<{ readonly id: string; readonly answeredAt: number | null }[]> {
   return postgres.query(
-    `SELECT id, (extract(epoch FROM last_attempt_at) * 1000)::float8 AS "answeredAt"
+    `SELECT id, (extract(epoch FROM last_refreshed_at) * 1000)::float8 AS "answeredAt"
      FROM connection WHERE id = ANY($1) AND state = 'active'`,
     [ids],
   );

@@ -38,6 +38,12 @@ export function describeReport(report: CampaignReport): string {
         report.secretsFound,
         `must be 0; ${megabytes(report.searchedBytes)} of logs, pages, rows, Redis, escrow and arguments were searched`,
       ],
+      ["in grace only", report.heldInGrace, "must be 0: connections whose newest token is nowhere in the end"],
+      [
+        "in memory at most",
+        `${report.inMemorySecondsMax} s`,
+        "how long an answer had been in the memory of the worker that it died with",
+      ],
       [
         "stale at most",
         `${report.staleSecondsMax} s`,
@@ -50,7 +56,7 @@ export function describeReport(report: CampaignReport): string {
       ],
     ]),
     "",
-    "recovery, seconds from the end of a fault until all that waited was answered",
+    "recovery, seconds from the end of a fault until all that waited was refreshed",
     ...recoveryTable(report),
     ...shown("doubts", report.doubts),
     ...brokenLines(report),
@@ -94,6 +100,7 @@ function brokenLines({ ok, broken, evidence, logs, endedByThemselves }: Campaign
       "secrets found",
       evidence.secretsFound.map(({ canary, place, spelling }) => `${canary} in ${place}, ${spelling}`),
     ),
+    ...shown("in grace only", evidence.heldInGrace),
     ...shown("ended by themselves", endedByThemselves),
     ...shown(
       "what both sides know of the first of them",

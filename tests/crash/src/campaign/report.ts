@@ -52,6 +52,10 @@ export interface CampaignReport {
   readonly secretsFound: number;
   /** How much was searched for them. */
   readonly searchedBytes: number;
+  /** Connections that in the end live by a grace window only: the newest token of their grant is nowhere. */
+  readonly heldInGrace: number;
+  /** How long the oldest answer that died with a worker had been in its memory alone. */
+  readonly inMemorySecondsMax: number;
   readonly staleSecondsMax: number;
   readonly recoverySeconds: Readonly<Record<string, Recovery>>;
   readonly reconnected: number;
@@ -84,6 +88,7 @@ export interface Evidence {
   readonly lostToOperator: readonly Touched[];
   readonly stories: FinalAudit["stories"];
   readonly secretsFound: CanarySearch["sightings"];
+  readonly heldInGrace: readonly string[];
 }
 
 export type WithFaults<Item> = Item & { readonly faults: readonly string[] };
@@ -92,9 +97,11 @@ export interface Findings {
   readonly options: Pick<CampaignOptions, "kills" | "seed" | "backend" | "connections">;
   readonly plan: readonly Planned[];
   readonly audit: FinalAudit;
-  readonly secrets: CanarySearch;
+  readonly searches: readonly CanarySearch[];
   /** What was still open when the fleet had had its time to settle. */
   readonly open: readonly string[];
+  /** What the fleet should have done by itself and did not. */
+  readonly unkept: readonly string[];
   /** By number. */
   readonly timeline: ReadonlyMap<number, HappenedFault>;
   readonly deaths: readonly Death[];
@@ -113,6 +120,7 @@ export function reportOf(findings: Findings): CampaignReport {
   const exposures = [...losses.lostUnavoidably, ...losses.exposedButAlive];
   const endedByThemselves = findings.deaths.filter(({ wasUp }) => wasUp).map(({ name, code }) => `${name} (${code})`);
   const broken = brokenPromises(findings, endedByThemselves);
+  const sightings = findings.searches.flatMap((search) => search.sightings);
   const withFaults = <Item extends { readonly at: number }>(item: Item): WithFaults<Item> => ({
     ...item,
     faults: faultsAround(findings.timeline, item.at),
@@ -145,8 +153,12 @@ export function reportOf(findings: Findings): CampaignReport {
     spentPresented: total(audit.spentPresented),
     spentPresentedOfLost: audit.spentPresentedOfLost,
     spentPresentedInGrace: audit.spentPresentedInGrace,
-    secretsFound: findings.secrets.sightings.length,
-    searchedBytes: Object.values(findings.secrets.read).reduce((sum, { bytes }) => sum + bytes, 0),
+    secretsFound: sightings.length,
+    searchedBytes: findings.searches
+      .flatMap(({ read }) => Object.values(read))
+      .reduce((sum, { bytes }) => sum + bytes, 0),
+    heldInGrace: audit.heldInGrace.length,
+    inMemorySecondsMax: round(audit.longestInMemoryMs / 1_000),
     staleSecondsMax: round(findings.staleSecondsMax),
     recoverySeconds: Object.fromEntries(
       [...findings.recoverySeconds].map(([kind, seconds]) => [kind, quantiles(seconds)]),
@@ -166,7 +178,8 @@ export function reportOf(findings: Findings): CampaignReport {
       spentPresented: audit.spentPresented.map(withFaults),
       lostToOperator: losses.lostToOperator,
       stories: audit.stories,
-      secretsFound: findings.secrets.sightings,
+      secretsFound: sightings,
+      heldInGrace: audit.heldInGrace,
     },
     logs: findings.folder,
     replay:
@@ -175,7 +188,8 @@ export function reportOf(findings: Findings): CampaignReport {
   };
 }
 
-function brokenPromises({ audit, open, secrets }: Findings, endedByThemselves: readonly string[]): string[] {
+function brokenPromises(findings: Findings, endedByThemselves: readonly string[]): string[] {
+  const { audit, open, unkept, searches } = findings;
   const { losses } = audit;
   const counts: [number, string][] = [
     [losses.lostByUs.length, "grants were lost by us"],
@@ -183,10 +197,25 @@ function brokenPromises({ audit, open, secrets }: Findings, endedByThemselves: r
     [losses.falselyEnded.length, "grants were ended although a token that we hold is accepted"],
     [total(audit.overlaps), "requests overlapped another one of their grant"],
     [total(audit.spentPresented), "spent tokens were presented outside a grace window"],
-    [secrets.sightings.length, "places hold a secret that may not be there"],
+    [audit.heldInGrace.length, "connections live by a grace window only"],
+    [searches.flatMap(({ sightings }) => sightings).length, "places hold a secret that may not be there"],
     [endedByThemselves.length, "processes ended by themselves"],
   ];
-  return [...counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`), ...open];
+  const broken = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return [...broken, ...open, ...unkept, ...unused(findings)];
+}
+
+/** A campaign of so many faults that did without a part of the safety did not test it. */
+const testsEverything = 500;
+
+function unused({ plan, audit }: Findings): string[] {
+  if (plan.length < testsEverything) return [];
+  const uses: [number, string][] = [
+    [audit.settledFromEscrow, "no settlement came out of the escrow"],
+    [audit.candidatesUsed, "no candidate was used"],
+    [audit.revived, "no ending was taken back"],
+  ];
+  return uses.filter(([count]) => count === 0).map(([, what]) => `${what}: that was not tested`);
 }
 
 /** What was under way, or just over, when something happened to a grant. */

@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { auditWorld } from "../audit/audit-world.ts";
 import { describeWaiting } from "../audit/describe-waiting.ts";
-import { searchSecrets } from "../audit/search-secrets.ts";
+import { searchLogs, searchSecrets } from "../audit/search-secrets.ts";
 import { settleDown } from "../audit/settle-down.ts";
 import { watchStaleness } from "../audit/watch-staleness.ts";
 import { catalogue } from "../faults/catalogue.ts";
@@ -67,16 +67,19 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const open = await settleDown(world);
     if (open.length > 0) log.unsettled(open, await describeWaiting(world));
     log.phase("looking for secrets where none may be");
-    const secrets = await searchSecrets(world);
+    await searchSecrets(world);
     log.phase("stopping the fleet and auditing every grant");
     await world.caretaker.close();
     await world.fleet.stop();
+    const audit = await auditWorld(world);
+    await searchLogs(world);
     return reportOf({
       options,
       plan,
-      audit: await auditWorld(world),
-      secrets,
+      audit,
+      searches: world.searches,
       open,
+      unkept: world.unkept,
       timeline: log.timeline,
       deaths: log.deaths,
       recoverySeconds: world.recovery.seconds,

@@ -82,10 +82,13 @@ function runOf({ number, fault, lengthMs, random }: Planned, listener: FaultList
   return { number, kind: fault.kind, random, lengthMs, note: (details) => listener.note(planned, details) };
 }
 
-async function healLater(world: World, { fault }: Planned, { lastsMs = 0, heal, felt }: Injected): Promise<void> {
+async function healLater(world: World, { fault }: Planned, injected: Injected): Promise<void> {
+  const { lastsMs = 0, heal, felt } = injected;
   await delay(lastsMs);
   await heal?.();
-  if (felt !== null) await world.recovery.begin(fault.kind, felt);
+  if (felt === null) return;
+  const { since = Date.now() } = injected;
+  await world.recovery.begin(fault.kind, felt && { connectionIds: felt, since });
 }
 
 function named({ number, fault }: Planned, cause: unknown): Error {

@@ -66,6 +66,8 @@ export interface Injected {
   heal?(): Promise<void>;
   /** The connections that it kept waiting; absent: those that are due when it is healed. Null: it is not to be measured. */
   readonly felt?: readonly string[] | null;
+  /** Since when they wait, epoch ms; absent: since it was healed. */
+  readonly since?: number;
 }
 
 /** The moment that a fault waits for did not come: it is tried again. */

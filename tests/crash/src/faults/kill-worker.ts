@@ -3,6 +3,7 @@ import { findExposed, readClaims } from "../audit/find-exposed.ts";
 import type { Slot } from "../world/slot.ts";
 import { pick, pickApp, type World } from "../world/world.ts";
 import { type FaultKind, type FaultRun, type Injected, NotPlaced, type Part } from "./fault.ts";
+import { type SettleWatch, watchSettles } from "./settle-watch.ts";
 import { becomes, carriedOut, endsWithin, findWorkerOf, requireAwake, type WorkerAtWork } from "./worker-at-work.ts";
 
 const placedWithinMs = 6_000;
@@ -16,15 +17,17 @@ const needs: readonly Part[] = ["postgres", "redis", "provider", "workers", "set
  * outside: the provider keeps a request, or a proxy keeps what PostgreSQL or the queue is told or answers.
  */
 export const killedWorkers: readonly FaultKind[] = [
-  cut("worker killed: request received, not rotated", 120, (world, run) => holdAt("received", world, run)),
-  cut("worker killed: rotated, answer withheld", 120, (world, run) => holdAt("rotated", world, run)),
-  cut("worker killed: answer on the wire", 110, dripAnswer),
-  cut("worker killed: settle sent, commit not acknowledged", 110, withholdCommit),
-  cut("worker killed: settled, job not completed", 100, withholdCompletion),
+  cut("worker killed: request received, not rotated", 125, (world, run) => holdAt("received", world, run)),
+  cut("worker killed: rotated, answer withheld", 125, (world, run) => holdAt("rotated", world, run)),
+  cut("worker killed: answer on the wire", 115, dripAnswer),
+  cut("worker killed: settle sent, commit not acknowledged", 115, withholdCommit),
+  cut("worker killed: settled, job not completed", 105, withholdCompletion),
 ];
 
 /** What a cut point has brought about: a worker that is at it, and how to let go of everything else. */
 interface CutPoint extends WorkerAtWork {
+  /** Connections whose new token PostgreSQL has committed: nothing excuses their loss. */
+  readonly written?: ReadonlySet<string>;
   release(): Promise<unknown>;
 }
 
@@ -35,24 +38,20 @@ function cut(kind: string, weight: number, reach: (world: World, run: FaultRun) 
     needs,
     async inject(world, run) {
       requireAwake(world);
-      const { worker, connectionIds, release } = await reach(world, run);
-      const killing = worker.kill();
-      await killing.finally(release);
-      return accountForDead(world, run, [worker], new Set(connectionIds));
+      const { worker, connectionIds, written, release } = await reach(world, run);
+      const killedAt = Date.now();
+      await worker.kill().finally(release);
+      return accountForDead(world, run, [worker], { killedAt, placed: new Set(connectionIds), written });
     },
   };
 }
 
-/**
- * What dead workers took with them, written down; then they are started again.
- *
- * @param placed the connections that the kill was aimed at; all others are collateral
- */
+/** What dead workers took with them, written down; then they are started again. */
 export async function accountForDead(
   world: World,
   run: FaultRun,
   workers: readonly Slot[],
-  placed: ReadonlySet<string>,
+  { killedAt, placed = nobody, written = nobody, mayBeInMemoryMs = longestInMemoryMs }: Killing,
 ): Promise<Injected> {
   const inHand: string[] = [];
   const dead = await Promise.all(
@@ -64,7 +63,10 @@ export async function accountForDead(
   for (const { worker, seen } of dead) {
     await carriedOut(world, worker);
     const found = await findExposed(world, worker.holder, seen);
-    for (const { grantId, connectionId } of found.exposed) {
+    for (const { grantId, connectionId, deliveredAt } of found.exposed) {
+      const inMemoryMs = deliveredAt === null ? 0 : killedAt - deliveredAt;
+      world.losses.wasInMemory(inMemoryMs);
+      if (written.has(connectionId) || inMemoryMs > mayBeInMemoryMs) continue;
       const cause = placed.has(connectionId) ? "placed" : "collateral";
       world.losses.expose({ grantId, connectionId, fault: run.number, kind: run.kind, cause });
     }
@@ -74,8 +76,28 @@ export async function accountForDead(
   }
   // Not before all has been looked at: the first that is back takes over what the others held.
   for (const worker of workers) void worker.start();
-  return { felt: inHand };
+  return { felt: inHand, since: killedAt };
 }
+
+/** How workers were killed. */
+export interface Killing {
+  /** Epoch ms. */
+  readonly killedAt: number;
+  /** The connections that the kill was aimed at; all others are collateral. */
+  readonly placed?: ReadonlySet<string> | undefined;
+  /** Connections whose new token PostgreSQL had committed: nothing excuses their loss. */
+  readonly written?: ReadonlySet<string> | undefined;
+  /** An answer that a worker had had in its memory for longer died there by a fault of ours. */
+  readonly mayBeInMemoryMs?: number;
+}
+
+const nobody: ReadonlySet<string> = new Set();
+
+/**
+ * An answer is put aside after a second that its settle does not end in; this is that, with what a batch waits for
+ * and what a busy machine adds.
+ */
+const longestInMemoryMs = 5_000;
 
 /** A few requests of one app are kept at the provider. */
 async function holdAt(at: "received" | "rotated", world: World, run: FaultRun): Promise<CutPoint> {
@@ -87,22 +109,8 @@ async function holdAt(at: "received" | "rotated", world: World, run: FaultRun): 
   try {
     await provider.awaitHeld(hold, 1, placedWithinMs).catch(() => Promise.reject(new NotPlaced("nothing was held")));
     await provider.awaitHeld(hold, times, 100).catch(() => {});
-    const fault = await provider.fault(hold);
-    return { ...(await findWorkerOf(world, { struck: fault?.heldGrants ?? [] })), release };
-  } catch (error) {
-    await release();
-    throw error;
-  }
-}
-
-/** One answer arrives a byte at a time. */
-async function dripAnswer(world: World, run: FaultRun): Promise<CutPoint> {
-  const { provider } = world;
-  const app = pickApp(world.apps, run.random);
-  const { id } = await provider.setFault({ clientId: app.id, times: 1, effect: { type: "drip", intervalMs: 3 } });
-  const release = () => provider.clearFaults(id);
-  try {
-    const struck = await struckGrants(world, id);
+    const { heldGrants = [], rotated = [] } = (await provider.fault(hold)) ?? {};
+    const struck = at === "received" ? heldGrants : heldGrants.filter((id) => rotated.includes(id));
     return { ...(await findWorkerOf(world, { struck })), release };
   } catch (error) {
     await release();
@@ -110,47 +118,64 @@ async function dripAnswer(world: World, run: FaultRun): Promise<CutPoint> {
   }
 }
 
-export async function struckGrants({ provider }: World, faultId: string, count = 1): Promise<readonly string[]> {
-  let struck: readonly string[] = [];
+/** One answer arrives a byte at a time, and its first bytes are on their way. */
+async function dripAnswer(world: World, run: FaultRun): Promise<CutPoint> {
+  const { provider } = world;
+  const app = pickApp(world.apps, run.random);
+  const { id } = await provider.setFault({ clientId: app.id, times: 1, effect: { type: "drip", intervalMs: 3 } });
+  const release = () => provider.clearFaults(id);
+  try {
+    return { ...(await findWorkerOf(world, { struck: await begunGrants(world, id) })), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function begunGrants({ provider }: World, faultId: string): Promise<readonly string[]> {
+  let begun: readonly string[] = [];
   const look = async () => {
-    struck = (await provider.fault(faultId))?.struck ?? [];
-    return struck.length >= count;
+    begun = (await provider.fault(faultId))?.begun ?? [];
+    return begun.length > 0;
   };
-  if (await becomes(look, placedWithinMs, lookEveryMs)) return struck;
-  throw new NotPlaced(`${struck.length} of ${count} requests came`);
+  if (await becomes(look, placedWithinMs, lookEveryMs)) return begun;
+  throw new NotPlaced("no answer began");
 }
 
 /** The database has committed, and its answer is kept from the worker. */
 async function withholdCommit(world: World, run: FaultRun): Promise<CutPoint> {
   const worker = pick(requireAwake(world), run.random);
-  const settling = new Set<number>();
+  const settles = watchSettles();
   const withheld = moment();
   const unwatch = worker.postgres.watch((passage) => {
-    if (isSettle(passage)) settling.add(passage.connection);
-    if (passage.from === "client" || !settling.has(passage.connection)) return undefined;
+    settles.see(passage);
+    if (passage.from === "client" || !settles.isSettling(passage.connection)) return undefined;
     withheld.comes();
     return "hold";
   });
-  return atProxy(worker, withheld.hasCome, unwatch);
+  return atProxy(worker, { reached: withheld.hasCome, settles, unwatch });
 }
 
 /** The worker has heard that its settle is written; that the job is done cannot reach the queue. */
 async function withholdCompletion(world: World, run: FaultRun): Promise<CutPoint> {
   const worker = pick(requireAwake(world), run.random);
-  const settling = new Set<number>();
+  const settles = watchSettles();
+  let isSettling = false;
   const heard = moment();
-  const toQueue = ({ from }: Passage) => (settling.size > 0 && from === "client" ? "hold" : undefined);
+  const toQueue = ({ from }: Passage) => (isSettling && from === "client" ? "hold" : undefined);
   const unwatchQueue = worker.redis?.watch(toQueue);
   const unwatch = worker.postgres.watch((passage) => {
-    if (isSettle(passage)) settling.add(passage.connection);
+    settles.see(passage);
+    isSettling ||= settles.isSettling(passage.connection);
     if (worker.redis === null && passage.greeting.includes(queueSession)) return toQueue(passage);
-    if (passage.from === "server" && settling.has(passage.connection)) setTimeout(heard.comes, heardAfterMs);
+    if (settles.written.size > 0) setTimeout(heard.comes, heardAfterMs);
     return undefined;
   });
-  return atProxy(worker, heard.hasCome, () => {
+  const unwatchAll = () => {
     unwatch();
     unwatchQueue?.();
-  });
+  };
+  return atProxy(worker, { reached: heard.hasCome, settles, unwatch: unwatchAll });
 }
 
 interface Moment {
@@ -169,23 +194,24 @@ function moment(): Moment {
 /** For the worker to take in what has just arrived. */
 const heardAfterMs = 10;
 
-async function atProxy(worker: Slot, reached: Promise<void>, unwatch: () => void): Promise<CutPoint> {
+interface AtProxy {
+  readonly reached: Promise<void>;
+  readonly settles: SettleWatch;
+  readonly unwatch: () => void;
+}
+
+async function atProxy(worker: Slot, { reached, settles, unwatch }: AtProxy): Promise<CutPoint> {
   const release = async () => {
     unwatch();
     await Promise.all([worker.postgres.restore(), worker.redis?.restore()]);
   };
   try {
     if (!(await endsWithin(placedWithinMs, reached))) throw new NotPlaced(`${worker.name} did not settle`);
-    return { worker, connectionIds: [], release };
+    return { worker, connectionIds: [], written: settles.written, release };
   } catch (error) {
     await release();
     throw error;
   }
-}
-
-/** PostgreSQL's protocol: a Bind names the statement that the worker had prepared on this connection. */
-function isSettle({ from, data }: Passage): boolean {
-  return from === "client" && data.includes("\0settle\0");
 }
 
 /** How a session of the queue calls itself when it begins. */

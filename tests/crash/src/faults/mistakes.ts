@@ -6,7 +6,9 @@ import { pick, type World } from "../world/world.ts";
 import type { FaultKind, FaultRun, Injected, Part } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
-const breakerWithinMs = 10_000;
+const opensWithinMs = 10_000;
+/** Longer than the most that a breaker waits between two probes of a campaign. */
+const closesWithinMs = 30_000;
 
 const needs: readonly Part[] = ["postgres", "redis", "provider", "workers", "tokens"];
 
@@ -51,15 +53,17 @@ async function underWatch(
 ): Promise<Injected> {
   const resume = world.caretaker.pause();
   const startedAt = Date.now();
-  const hasOpened = await becomes(() => isBreakerOpen(world.postgres, app.id), breakerWithinMs);
+  const hasOpened = await becomes(() => isBreakerOpen(world.postgres, app.id), opensWithinMs);
   run.note({ app: app.id, breakerOpenedAfterMs: hasOpened ? Date.now() - startedAt : null });
+  if (!hasOpened) world.unkept.push(`fault ${run.number}: the breaker of ${app.id} did not open`);
   return {
     lastsMs: run.lengthMs,
     async heal() {
       await takeBack();
       const backAt = Date.now();
-      const hasClosed = await becomes(async () => !(await isBreakerOpen(world.postgres, app.id)), breakerWithinMs);
+      const hasClosed = await becomes(async () => !(await isBreakerOpen(world.postgres, app.id)), closesWithinMs);
       run.note({ app: app.id, breakerClosedAfterMs: hasClosed ? Date.now() - backAt : null });
+      if (!hasClosed) world.unkept.push(`fault ${run.number}: the breaker of ${app.id} did not close by itself`);
       resume();
     },
   };

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { TcpProxy } from "@evergrant/testkit";
+import { searchEscrow } from "../audit/search-secrets.ts";
 import type { Slot } from "../world/slot.ts";
 import { pick, pickApp, type World } from "../world/world.ts";
 import { type FaultKind, type FaultRun, type Injected, NotPlaced } from "./fault.ts";
+import { accountForDead } from "./kill-worker.ts";
 import { findWorkerOf, requireAwake } from "./worker-at-work.ts";
 
 /**
@@ -34,11 +36,21 @@ export const partitions: readonly FaultKind[] = [
     lengths: { short: 7_000, long: { ms: 60_000, times: 1 } },
     inject: cutOffWhileAsking,
   },
+  {
+    kind: "worker killed while PostgreSQL is out of its reach",
+    weight: 20,
+    needs: ["postgres", "redis", "provider", "workers", "settings", "tokens"],
+    inject: killCutOff,
+  },
 ];
 
 const heldWithinMs = 6_000;
 /** For the answers that come home at last to be put aside, while their worker is still cut off. */
 const putAsideMs = 1_500;
+/** An answer that cannot be settled is put aside after a second, or two behind another batch; some more on a busy machine. */
+const mayBeInMemoryMs = 2_500;
+/** So that the answers which were awaited have been there for longer. */
+const killedAfterMs = 3_500;
 
 /** Its leases end while its answers are on their way: nobody else may take it for dead. */
 async function cutOffWhileAsking(world: World, run: FaultRun): Promise<Injected> {
@@ -58,12 +70,37 @@ async function cutOffWhileAsking(world: World, run: FaultRun): Promise<Injected>
       async heal() {
         await provider.clearFaults(hold);
         await delay(putAsideMs);
+        await searchEscrow(world);
         await heal();
       },
     };
   } catch (error) {
     await provider.clearFaults(hold);
     throw error;
+  }
+}
+
+/** What it has been told and cannot write has to be in the escrow by now: for another worker to find. */
+async function killCutOff(world: World, run: FaultRun): Promise<Injected> {
+  const { provider } = world;
+  const app = pickApp(world.apps, run.random);
+  requireAwake(world);
+  const hold = await provider.hold({ clientId: app.id, times: 1 + Math.floor(run.random() * 4) }, "rotated");
+  try {
+    await provider.awaitHeld(hold, 1, heldWithinMs).catch(() => Promise.reject(new NotPlaced("nothing was held")));
+    const { rotated = [] } = (await provider.fault(hold)) ?? {};
+    const { worker, connectionIds } = await findWorkerOf(world, { struck: rotated });
+    await cut(worker, worker.postgres, run.random() < 0.5);
+    await provider.clearFaults(hold);
+    await delay(killedAfterMs);
+    // What the network kept from PostgreSQL until now dies with it.
+    worker.postgres.sever();
+    const killedAt = Date.now();
+    await worker.kill();
+    run.note({ app: app.id, awaited: connectionIds });
+    return await accountForDead(world, run, [worker], { killedAt, mayBeInMemoryMs });
+  } finally {
+    await provider.clearFaults(hold);
   }
 }
 

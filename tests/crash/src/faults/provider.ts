@@ -30,6 +30,10 @@ export const providerFaults: readonly FaultKind[] = [
       const retryAfter = 1 + Math.floor(run.random() * 2);
       const times = 1 + Math.floor(run.random() * throttledAtOnce);
       const { id } = await provider.setFault({ clientId, times, effect: { type: "throttle", retryAfter } });
+      if (!(await becomes(async () => ((await provider.fault(id))?.applied ?? 0) > 0, struckWithinMs))) {
+        await provider.clearFaults(id);
+        throw new NotPlaced("no request came");
+      }
       return { lastsMs: retryAfter * 1_000, heal: () => provider.clearFaults(id) };
     },
   },
@@ -43,6 +47,10 @@ export const providerFaults: readonly FaultKind[] = [
       const { provider } = world;
       const { id: clientId } = pickApp(world.apps, run.random);
       const hold = await provider.hold({ clientId, times: 1 + Math.floor(run.random() * silentAtOnce) }, "rotated");
+      if (!(await becomes(async () => ((await provider.fault(hold))?.rotated.length ?? 0) > 0, struckWithinMs))) {
+        await provider.clearFaults(hold);
+        throw new NotPlaced("no request rotated");
+      }
       return { lastsMs: run.lengthMs, heal: () => provider.clearFaults(hold) };
     },
   },
@@ -76,13 +84,13 @@ async function withholdAnswers(world: World, run: FaultRun, effect: FaultEffect)
   const isUsedUp = async () => ((await provider.fault(id))?.applied ?? 0) >= times;
   await becomes(isUsedUp, struckWithinMs, 10);
   // Those that it has struck may be waiting out their latency, and what became of them is not known before.
-  const { applied, struck, withheld: grantIds } = await provider.stopFault(id);
+  const { struck, withheld: grantIds } = await provider.stopFault(id);
   await provider.clearFaults(id);
-  if (applied === 0) throw new NotPlaced("no request came");
   for (const grantId of hasGrace(world, app.id) ? [] : grantIds) {
     const connectionId = population.connectionOf(grantId) ?? "";
     losses.expose({ grantId, connectionId, fault: run.number, kind: run.kind, cause: "answer withheld" });
   }
   run.note({ app: app.id, struck, withheld: grantIds });
+  if (grantIds.length === 0) throw new NotPlaced("no request rotated");
   return { felt: struck.flatMap((grantId) => population.connectionOf(grantId) ?? []) };
 }

@@ -1,8 +1,10 @@
 import type { Slot } from "../world/slot.ts";
 import { pick, type World } from "../world/world.ts";
-import type { FaultKind } from "./fault.ts";
+import { type FaultKind, NotPlaced } from "./fault.ts";
 import { accountForDead } from "./kill-worker.ts";
-import { requireAwake } from "./worker-at-work.ts";
+import { becomes, requireAwake } from "./worker-at-work.ts";
+
+const claimedWithinMs = 10_000;
 
 /** Processes that end, by a signal that they hear or by one that they do not. */
 export const restarts: readonly FaultKind[] = [
@@ -16,8 +18,9 @@ export const restarts: readonly FaultKind[] = [
     disturbs: ["workers"],
     async inject(world, run) {
       const workers = requireAwake(world, world.fleet.workers.length);
+      const killedAt = Date.now();
       await Promise.all(workers.map((worker) => worker.kill()));
-      return accountForDead(world, run, workers, new Set());
+      return accountForDead(world, run, workers, { killedAt });
     },
   },
   {
@@ -41,6 +44,10 @@ export const restarts: readonly FaultKind[] = [
     lengths: { short: 4_000 },
     async inject(world, run) {
       const second = await world.fleet.startSecond();
+      if (!(await becomes(async () => second.workers.some(({ holder }) => holder !== null), claimedWithinMs))) {
+        await second.stop();
+        throw new NotPlaced("the second fleet claimed nothing");
+      }
       // Long enough for the other fleet's next tick to find the connection still due.
       const { id } = await world.provider.setFault({ effect: { type: "latency", ms: [300, 900] }, probability: 0.3 });
       return {

@@ -1,3 +1,4 @@
+import type { Touched } from "../audit/losses.ts";
 import { type AppUnderTest, lifetimeMs } from "../world/apps.ts";
 import { columns, newer, older } from "../world/backups.ts";
 import { acceptBreaker, isBreakerOpen } from "../world/caretaker.ts";
@@ -5,7 +6,7 @@ import type { World } from "../world/world.ts";
 import { type FaultKind, type FaultRun, NotPlaced } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
-const breakerWithinMs = 12_000;
+const breakerWithinMs = 20_000;
 const closedWithinMs = 4_000;
 
 /** Waits for every claim and settle that has read the table, so that what is under way can be seen. */
@@ -17,7 +18,8 @@ const lockTokens = "LOCK TABLE token_set IN ACCESS EXCLUSIVE MODE";
  * Restoring is the operator's act, and so is what it costs: at a provider that ends a grant when a spent token
  * is presented, the first few are dead before anybody can know. These are listed apart, as lost to the
  * operator. What has to hold is the breaker: the wave of refusals opens it, nobody's grant is ended by us
- * meanwhile, and once the newer table is back every grant lives that its provider has not ended.
+ * meanwhile, and once the newer table is back every grant lives that its provider has not ended: only those that
+ * it ended while the older table stood are the operator's.
  */
 export const restoredTable: FaultKind = {
   kind: "token table restored from a backup, then restored forward",
@@ -34,10 +36,12 @@ export const restoredTable: FaultKind = {
     }
     const risky = world.apps.filter((app) => !app.hasGrace);
     const startedAt = Date.now();
-    await restore(world, run);
+    const setBack = await restore(world, run);
+    const ends = setBack.map(({ grantId }) => world.losses.risk(grantId));
     const areOpen = () => allOf(risky, (app) => isBreakerOpen(world.postgres, app.id));
     const haveOpened = await becomes(areOpen, breakerWithinMs);
     run.note({ breakersOpenedAfterMs: haveOpened ? Date.now() - startedAt : null });
+    if (!haveOpened) world.unkept.push(`fault ${run.number}: the breakers did not open after the restore`);
     return {
       lastsMs: 2_000,
       async heal() {
@@ -46,7 +50,9 @@ export const restoredTable: FaultKind = {
         const haveClosed = () => allOf(risky, async (app) => !(await isBreakerOpen(world.postgres, app.id)));
         await becomes(haveClosed, closedWithinMs);
         for (const app of risky) await acceptBreaker(world, app.id);
+        await bookEnded(world, setBack, startedAt);
         riskIsOver();
+        for (const end of ends) end();
         resume();
       },
     };
@@ -77,7 +83,7 @@ async function whatIsInTheWay({ postgres }: World): Promise<string | null> {
  * still the same is set back all the same where its refresh is under way: the answer finds another generation and
  * is kept as a candidate, so the token that it has spent may be presented first.
  */
-async function restore({ apps, postgres, population, losses }: World, run: FaultRun): Promise<void> {
+async function restore({ apps, postgres, population }: World, run: FaultRun): Promise<readonly Touched[]> {
   const risky = apps.filter((app) => !app.hasGrace).map((app) => app.id);
   let setBack: { readonly connectionId: string; readonly isRisky: boolean }[] = [];
   await postgres.session(async (query) => {
@@ -97,11 +103,20 @@ async function restore({ apps, postgres, population, losses }: World, run: Fault
     await query("COMMIT");
   });
   const lasting = setBack.filter(({ isRisky }) => isRisky);
-  for (const { connectionId } of lasting) {
-    const grantId = population.grantsOf(connectionId).at(-1)?.grantId ?? "";
-    losses.setBack({ grantId, connectionId, fault: run.number, kind: run.kind });
-  }
   run.note({ setBack: lasting.length });
+  return lasting.map(({ connectionId }) => {
+    const grantId = population.grantsOf(connectionId).at(-1)?.grantId ?? "";
+    return { grantId, connectionId, fault: run.number, kind: run.kind };
+  });
+}
+
+/** Those that the provider has ended since, because a spent token was presented. */
+async function bookEnded({ provider, losses }: World, setBack: readonly Touched[], since: number): Promise<void> {
+  const grants = new Map((await provider.auditGrants()).map((grant) => [grant.id, grant]));
+  for (const touched of setBack) {
+    const { revokedBy = null, revokedAt = null } = grants.get(touched.grantId) ?? {};
+    if (revokedBy === "reuse" && (revokedAt ?? 0) >= since) losses.setBack(touched);
+  }
 }
 
 /**

@@ -26,9 +26,10 @@ export const sleepingWorker: FaultKind = {
   needs: ["provider", "workers", "tokens", "answers"],
   lengths: { short: 17_000, long: { ms: 180_000, times: 2 } },
   async inject(world, run) {
-    const { losses, postgres, caretaker } = world;
+    const { losses, postgres, redis, caretaker } = world;
     requireAwake(world);
     if (!postgres.isUp) throw new NotPlaced("PostgreSQL is away");
+    await redis?.command("PING").catch(() => Promise.reject(new NotPlaced("Redis is away")));
     const worker = await freezeAtWork(world, run);
     const { exposed: inHand, inHand: claimed, isCertain } = await lookAtSleeper(world, worker);
     if (!isCertain) losses.doubt(`what ${worker.name} held at fault ${run.number} was looked at late`);

@@ -108,7 +108,7 @@ async function reconnectEnded(
   );
   const ended = rows.filter(({ id }) => !isSpared(id));
   const news = ended.filter(({ id }) => !judged.has(id)).map(({ id }) => id);
-  for (const item of await judgeEnded(holdings, news)) judged.set(item.connectionId, item);
+  for (const item of await judgeEnded(holdings, population, news)) judged.set(item.connectionId, item);
   const reconnected = await population.reconnect(ended);
   for (const id of reconnected) {
     const loss = judged.get(id);
@@ -124,17 +124,20 @@ interface Judged extends Loss {
   readonly isAccepted: boolean;
 }
 
-/** What the provider says of the grants that these connections hold at this moment. */
-async function judgeEnded(holdings: Holdings, connectionIds: readonly string[]): Promise<Judged[]> {
+/** What the provider says of the grants that the customers of these connections gave them last. */
+async function judgeEnded(
+  holdings: Holdings,
+  population: Population,
+  connectionIds: readonly string[],
+): Promise<Judged[]> {
   if (connectionIds.length === 0) return [];
   const held = await holdings.read(connectionIds);
   return connectionIds.flatMap((connectionId) => {
-    const tokens = held.filter((token) => token.connectionId === connectionId);
-    const current = tokens.find((token) => token.place === "token set");
-    const { grantId = null, grant } = current ?? {};
-    if (grantId === null) return [];
-    const isAccepted = tokens.some((token) => token.grantId === grantId && token.accepted);
-    return [{ connectionId, grantId, isAccepted, at: grant?.newestIssuedAt ?? 0 }];
+    const grantId = population.currentGrantsOf(connectionId).at(-1);
+    if (grantId === undefined) return [];
+    const tokens = held.filter((token) => token.connectionId === connectionId && token.grantId === grantId);
+    const at = Math.max(0, ...tokens.map(({ grant }) => grant?.newestIssuedAt ?? 0));
+    return [{ connectionId, grantId, isAccepted: tokens.some(({ accepted }) => accepted), at }];
   });
 }
 

@@ -20,6 +20,7 @@ export interface Fleet {
 }
 
 export interface SecondFleet {
+  readonly workers: readonly Slot[];
   stop(): Promise<void>;
 }
 
@@ -57,9 +58,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     metrics,
     async startSecond() {
       const apart = { EVERGRANT_QUEUE_NAMESPACE: "second" };
-      const second = [...(await addAll("worker", 2, "-b", apart)), ...(await addAll("scheduler", 1, "-b", apart))];
+      const secondWorkers = await addAll("worker", 2, "-b", apart);
+      const second = [...secondWorkers, ...(await addAll("scheduler", 1, "-b", apart))];
       await Promise.all(second.map((slot) => slot.start()));
       return {
+        workers: secondWorkers,
         async stop() {
           await Promise.all(second.map((slot) => slot.stop()));
           await Promise.all(second.map(closeProxies));

@@ -10,6 +10,8 @@ export interface Population {
   connectionOf(grantId: string): string | null;
   /** The grants of a connection, oldest first; each is its grant from `since` on (epoch ms). */
   grantsOf(connectionId: string): readonly GrantInTime[];
+  /** The grants that may be the connection's at this moment: more than one while an import is not confirmed. */
+  currentGrantsOf(connectionId: string): readonly string[];
   /** New customers. */
   add(app: AppUnderTest, count: number): Promise<void>;
   /**
@@ -55,6 +57,10 @@ export function createPopulation(provider: SimulatorClient, operator: Operator):
     },
     connectionOf: (grantId) => connections.get(grantId) ?? null,
     grantsOf: (connectionId) => grants.get(connectionId) ?? [],
+    currentGrantsOf(connectionId) {
+      const possible = [grants.get(connectionId)?.at(-1), pending.get(connectionId)];
+      return possible.flatMap((grant) => grant?.grantId ?? []);
+    },
     async add(app, count) {
       const minted = await provider.mint({ clientId: app.id, count, idPrefix: app.kind });
       for (const { id } of minted) {

@@ -24,9 +24,9 @@ export interface Postgres {
 }
 
 /** Durable (fsync on), with an empty database for the fleet. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres(logFile: string): Promise<Postgres> {
   const dataDir = await mkdtemp(join(tmpdir(), "evergrant-crash-"));
-  let server: RunningPostgres | null = await startEmbeddedPostgres({ dataDir, maxConnections: 300 });
+  let server: RunningPostgres | null = await startEmbeddedPostgres({ dataDir, logFile, maxConnections: 300 });
   const { port } = server;
   const url = databaseUrl(server.url, database);
   await withServer(server.url, (client) => client.query(`CREATE DATABASE ${database}`));
@@ -53,7 +53,7 @@ export async function startPostgres(): Promise<Postgres> {
       await stopping?.stop(mode);
     },
     async start() {
-      server = await startAgain(dataDir, port);
+      server = await startAgain({ dataDir, logFile, port });
     },
     async close() {
       await pool.end();
@@ -64,10 +64,14 @@ export async function startPostgres(): Promise<Postgres> {
 }
 
 /** Its memory may be held by the last session of the server before for a moment. */
-async function startAgain(dataDir: string, port: number): Promise<RunningPostgres> {
+async function startAgain(where: {
+  readonly dataDir: string;
+  readonly logFile: string;
+  readonly port: number;
+}): Promise<RunningPostgres> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await startEmbeddedPostgres({ dataDir, port, maxConnections: 300 });
+      return await startEmbeddedPostgres({ ...where, maxConnections: 300 });
     } catch (error) {
       if (attempt === startAttempts) throw error;
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -30,9 +30,12 @@ export interface Slot {
   readonly holder: string | null;
   /** Starts a process and resolves when it serves. */
   start(): Promise<void>;
-  /** SIGKILL; resolves when it is gone. It is not started again by itself. */
+  /** SIGKILL; resolves when it is gone. What a proxy kept from leaving it is lost. It is not started again by itself. */
   kill(): Promise<void>;
-  /** SIGTERM; resolves when it is gone, however long that takes. It is not started again by itself. */
+  /**
+   * SIGTERM; resolves when it is gone, by SIGKILL after five minutes. It is not started again by itself. One that
+   * was up and does not end in order is told of as one that ended by itself.
+   */
   stop(): Promise<void>;
 }
 
@@ -43,7 +46,7 @@ export interface SlotOptions {
   readonly postgres: TcpProxy;
   readonly redis: TcpProxy | null;
   readonly logFile: string;
-  /** Told of a process that ended although nobody had told it to. */
+  /** Told of a process that ended although nobody had told it to, or not in order (code null: by a signal). */
   readonly onDeath: (name: string, code: number | null, wasUp: boolean) => void;
 }
 
@@ -87,11 +90,26 @@ export function createSlot({ name, room, env, postgres, redis, logFile, onDeath 
     if (isWanted) await start();
   }
 
-  async function end(how: (running: NodeProcess) => Promise<unknown>): Promise<void> {
+  async function kill(): Promise<void> {
     isWanted = false;
     state = "down";
-    if (process !== null) await how(process);
-    // What a partition or a withheld answer left behind ends with the process that it was for.
+    await process?.kill();
+    // What was kept from leaving its machine never left it.
+    for (const way of [postgres, redis]) way?.lose();
+    await restoreWays();
+  }
+
+  async function stop(): Promise<void> {
+    const wasUp = state === "up";
+    isWanted = false;
+    state = "down";
+    const code = (await process?.stop(longestStopMs)) ?? (process === null ? 0 : null);
+    if (wasUp && code !== 0) onDeath(name, code, true);
+    await restoreWays();
+  }
+
+  /** What a partition or a withheld answer left behind ends with the process that it was for. */
+  async function restoreWays(): Promise<void> {
     await Promise.all([postgres.restore(), redis?.restore()]);
   }
 
@@ -116,8 +134,8 @@ export function createSlot({ name, room, env, postgres, redis, logFile, onDeath 
       return holder;
     },
     start,
-    kill: () => end((running) => running.kill()),
-    stop: () => end((running) => running.stop(longestStopMs)),
+    kill,
+    stop,
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { appendFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { migrate, openStore } from "@evergrant/store";
 import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
@@ -73,7 +73,7 @@ async function raise(
   };
 
   const redis = backend === "redis" ? keep(await startRedis(), (part) => part.close()) : null;
-  const postgres = keep(await startPostgres(), (part) => part.close());
+  const postgres = keep(await startPostgres(join(folder, "postgres.log")), (part) => part.close());
   const logFile = join(folder, "simulator.log");
   const canaries = plantCanaries();
   const tokenMark = canaries.tokens.secret;
@@ -86,7 +86,7 @@ async function raise(
   const keyRing = keyRingOf(canaries);
   const redisUrl = redis?.server.url ?? null;
   const escrowDir = join(folder, "escrow");
-  const operator = operatorOf(postgres.url, redisUrl, keyRing);
+  const operator = operatorOf({ databaseUrl: postgres.url, redisUrl, keyRing, logFile: join(folder, "operator.log") });
   const vault = await openVaultOnce(postgres.url, keyRing);
   const population = createPopulation(provider, operator);
   const holdings = keep(createHoldings({ postgres, vault, provider, redisUrl, escrowDir }), (part) => part.close());
@@ -130,6 +130,8 @@ async function raise(
     losses,
     recovery,
     caretaker,
+    unkept: [],
+    searches: [],
     close,
   };
 }
@@ -138,15 +140,26 @@ export function logFolder(seed: number): string {
   return join(projectRoot, ".evergrant", "crash", `${seed}`);
 }
 
-/** The operator's command, past every proxy. */
-function operatorOf(databaseUrl: string, redisUrl: string | null, keyRing: string): Operator {
+/** The operator's command, past every proxy. What it says is kept. */
+function operatorOf({ databaseUrl, redisUrl, keyRing, logFile }: OperatorParts): Operator {
   const env = {
     DATABASE_URL: databaseUrl,
     ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),
     EVERGRANT_KEY_RING: keyRing,
     EVERGRANT_LOG_PRETTY: "false",
   };
-  return (args, input) => runRoom("admin", env, args, input);
+  return async (args, input) => {
+    const answer = await runRoom("admin", env, args, input);
+    await appendFile(logFile, `${args.join(" ")}: ${answer.code}\n${answer.stdout}${answer.stderr}\n`);
+    return answer;
+  };
+}
+
+interface OperatorParts {
+  readonly databaseUrl: string;
+  readonly redisUrl: string | null;
+  readonly keyRing: string;
+  readonly logFile: string;
 }
 
 /** The keys are read once; opening and sealing happens in memory, also while the database is away. */

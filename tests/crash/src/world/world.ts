@@ -1,5 +1,5 @@
 import type { TokenVault } from "@evergrant/store/secrets";
-import type { ProviderKind, SimulatorClient } from "@evergrant/testkit";
+import type { CanarySearch, ProviderKind, SimulatorClient } from "@evergrant/testkit";
 import type { Random } from "@evergrant/testkit/rules";
 import type { Holdings } from "../audit/holdings.ts";
 import type { Losses } from "../audit/losses.ts";
@@ -37,6 +37,10 @@ export interface World {
   readonly losses: Losses;
   readonly recovery: RecoveryWatch;
   readonly caretaker: Caretaker;
+  /** What the fleet should have done by itself and did not, in words. */
+  readonly unkept: string[];
+  /** For secrets where none may be. */
+  readonly searches: CanarySearch[];
   close(): Promise<void>;
 }
 

@@ -13,6 +13,10 @@ export interface Fault {
   isStopped: boolean;
   /** Those that it struck last, in the order of their requests. */
   readonly struck: string[];
+  /** Grants whose refresh token was spent by a request that it struck. */
+  readonly rotated: string[];
+  /** Grants for which what takes the place of the true reply has begun to be sent. */
+  readonly begun: string[];
   /** Grants that were given a new refresh token in an answer that it kept from arriving whole. */
   readonly withheld: string[];
   readonly hold: HoldPoint;
@@ -60,6 +64,8 @@ export class FaultBoard {
       ended: 0,
       isStopped: false,
       struck: [],
+      rotated: [],
+      begun: [],
       withheld: [],
       hold: new HoldPoint(),
     };

@@ -21,7 +21,7 @@ const effects = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("throttle"), retryAfter: z.union([z.string(), z.number()]) }),
   /** Closes the connection without a reply. */
   z.strictObject({ type: z.literal("drop"), at: at.default("rotated") }),
-  /** The true reply, cut off in the middle of its body. */
+  /** The true reply, cut off in the middle of its refresh token; in the middle of its body where it has none. */
   z.strictObject({ type: z.literal("half_body") }),
   z.strictObject({
     type: z.literal("html"),

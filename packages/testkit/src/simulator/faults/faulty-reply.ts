@@ -83,9 +83,15 @@ function send(res: ServerResponse, status: number, headers: Record<string, strin
 
 async function sendHalf(res: ServerResponse, reply: TokenReply | null): Promise<void> {
   if (!reply) return;
-  const half = reply.body.slice(0, reply.body.length / 2);
+  const half = reply.body.slice(0, middleOf(reply.body));
   res.writeHead(reply.status, { ...reply.headers, "content-length": Buffer.byteLength(reply.body) });
   res.write(half, () => res.socket?.destroy());
+}
+
+/** Half a body may hold the whole of a token that stands at its beginning. */
+function middleOf(body: string): number {
+  const token = /"refresh_token":"([^"]*)"/d.exec(body)?.indices?.[1];
+  return token === undefined ? body.length / 2 : (token[0] + token[1]) / 2;
 }
 
 async function sendBig(res: ServerResponse, headers: Record<string, string>, bytes: number): Promise<void> {

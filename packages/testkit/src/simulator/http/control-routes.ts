@@ -30,6 +30,10 @@ export interface FaultView {
   heldGrants: string[];
   /** The grants that it struck last, 100 at most. */
   struck: string[];
+  /** The grants whose refresh token was spent by a request that it struck. */
+  rotated: string[];
+  /** The grants for which what takes the place of the true reply, once the token has been looked at, has begun to be sent. */
+  begun: string[];
   /** The grants that were given a new refresh token in an answer that it kept from arriving whole. */
   withheld: string[];
 }
@@ -117,8 +121,8 @@ function stats({ ledger, faults, pending, now, seed }: SimulatorParts): Stats {
 }
 
 function viewFault(fault: Fault): FaultView {
-  const { id, spec, applied, ended, struck, withheld, hold } = fault;
-  return { id, spec, applied, ended, held: hold.count, heldGrants: hold.grantIds, struck, withheld };
+  const { id, spec, applied, ended, struck, rotated, begun, withheld, hold } = fault;
+  return { id, spec, applied, ended, held: hold.count, heldGrants: hold.grantIds, struck, rotated, begun, withheld };
 }
 
 function viewRevoked({ id, customer, clientId, revokedAt }: Grant): RevokedGrant {

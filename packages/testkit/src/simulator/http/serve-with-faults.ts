@@ -5,7 +5,7 @@ import type { Fault } from "../faults/fault-board.ts";
 import { type FaultEffect, isReplacing } from "../faults/fault-spec.ts";
 import { editReply, sendFaultyReply, strikesBeforeUse } from "../faults/faulty-reply.ts";
 import type { Random } from "../ledger/random.ts";
-import { answerTokenCall, countTokenCall, type TokenCall } from "../token/token-call.ts";
+import { answerTokenCall, countTokenCall, noteDelivery, type TokenCall } from "../token/token-call.ts";
 import { sendReply } from "./send-reply.ts";
 import type { SimulatorParts } from "./simulator-parts.ts";
 
@@ -56,11 +56,25 @@ async function serveStruck(
     return sendFaultyReply(res, replacing, headers, null, parts.closing);
   }
   const reply = editReply(answerTokenCall(parts.ledger, parts.key, call, parts.now()), effects);
+  if (reply.outcome === "rotated") noteRotated(striking, call);
   await passHolds(striking, call, "rotated");
   if (!replacing) return sendReply(parts, call, res, reply);
   if (reply.outcome === "rotated" && replacing.type !== "drip") noteWithheld(striking, replacing, call);
+  if (replacing.type === "drip") res.once("finish", () => noteDelivery(call, reply, parts.now()));
   countTokenCall(parts.ledger, call, "fault");
+  noteBegun(striking, replacing, call);
   return sendFaultyReply(res, replacing, headers, reply, parts.closing);
+}
+
+/** Latencies strike every request, and whom does not matter. */
+function noteRotated(striking: readonly Fault[], { grant }: TokenCall): void {
+  const telling = striking.filter(({ spec }) => spec.effect.type !== "latency");
+  if (grant) for (const { rotated } of telling) rotated.push(grant.id);
+}
+
+function noteBegun(striking: readonly Fault[], effect: FaultEffect, call: TokenCall): void {
+  const fault = striking.find(({ spec }) => spec.effect === effect);
+  if (call.grant) fault?.begun.push(call.grant.id);
 }
 
 function noteWithheld(striking: readonly Fault[], effect: FaultEffect, call: TokenCall): void {

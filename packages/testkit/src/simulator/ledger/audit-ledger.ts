@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Ending, Grant, RefreshToken } from "./grant.ts";
+import type { Ending, Grant, Misuse, RefreshToken } from "./grant.ts";
 import { hardExpiresAt, idleExpiresAt, isAccepted, judgeToken, type Verdict } from "./judge-token.ts";
 import { type Counters, type Ledger, sumCounters } from "./ledger.ts";
 import { type ProviderKind, providerKinds } from "./provider-rules.ts";
@@ -31,8 +31,8 @@ export interface GrantAudit {
   rejected: number;
   invalidClient: number;
   lastPresentedAt: number | null;
-  /** When two of its requests last overlapped, or a spent token was last presented outside its grace window. */
-  lastMisusedAt: number | null;
+  /** The newest of them, oldest first. */
+  misuses: readonly Misuse[];
 }
 
 /** What a grant went through, token by token. */
@@ -76,7 +76,14 @@ export interface TokenCheck {
   grantId: string | null;
   /** Which of its grant's refresh tokens it is, counted from 0. Times are Unix milliseconds. */
   generation?: number;
-  grant?: { newestGeneration: number; newestIssuedAt: number; inFlight: number; endedBy: Ending | null };
+  grant?: {
+    newestGeneration: number;
+    newestIssuedAt: number;
+    /** When the last answer that carried a new refresh token had left whole. */
+    lastDeliveredAt: number | null;
+    inFlight: number;
+    endedBy: Ending | null;
+  };
 }
 
 /** Sums up what every grant went through, or those of one client. Changes nothing. */
@@ -120,7 +127,7 @@ function auditGrant(ledger: Ledger, grant: Grant, now: number): GrantAudit {
     rejected: grant.rejected,
     invalidClient: grant.invalidClient,
     lastPresentedAt: grant.lastPresentedAt,
-    lastMisusedAt: grant.lastMisusedAt,
+    misuses: grant.misuses,
   };
 }
 
@@ -147,6 +154,7 @@ function summarize(ledger: Ledger, grant: Grant, now: number): NonNullable<Token
   return {
     newestGeneration,
     newestIssuedAt: grant.tokens.get(newestGeneration)?.issuedAt ?? grant.mintedAt,
+    lastDeliveredAt: grant.lastDeliveredAt,
     inFlight: grant.inFlight,
     endedBy: ledger.lifeOf(grant, now).endedBy,
   };

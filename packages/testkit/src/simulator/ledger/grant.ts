@@ -49,8 +49,24 @@ export interface Grant {
   rejected: number;
   invalidClient: number;
   lastPresentedAt: number | null;
-  /** When two of its requests last overlapped, or a spent token was last presented outside its grace window. */
-  lastMisusedAt: number | null;
+  /** When the last answer that carried a new refresh token had left whole. */
+  lastDeliveredAt: number | null;
+  /** The newest of them, oldest first. */
+  misuses: readonly Misuse[];
+}
+
+/** What a provider should never see of one grant. */
+export interface Misuse {
+  readonly what: "requests overlapped" | "spent token presented outside its grace window";
+  readonly at: number;
+}
+
+const keptMisuses = 16;
+/** One for all: most grants never have any. */
+const noMisuses: readonly Misuse[] = [];
+
+export function noteMisuse(grant: Grant, what: Misuse["what"], at: number): void {
+  grant.misuses = [...grant.misuses.slice(1 - keptMisuses), { what, at }];
 }
 
 export type NewGrant = Pick<
@@ -85,7 +101,8 @@ export function createGrant(fields: NewGrant): Grant {
     rejected: 0,
     invalidClient: 0,
     lastPresentedAt: null,
-    lastMisusedAt: null,
+    lastDeliveredAt: null,
+    misuses: noMisuses,
   };
   addToken(grant, grant.nextGeneration, fields.mintedAt);
   return grant;

@@ -1,4 +1,4 @@
-import { addToken, endGrant, type Grant, type IssuedPair, type RefreshToken } from "./grant.ts";
+import { addToken, endGrant, type Grant, type IssuedPair, noteMisuse, type RefreshToken } from "./grant.ts";
 import { insideGrace, isAccepted, judgeToken, type Verdict } from "./judge-token.ts";
 import type { ProviderRules } from "./provider-rules.ts";
 
@@ -25,7 +25,7 @@ export function presentToken(grant: Grant, token: RefreshToken, rules: ProviderR
     if (insideGrace(token, rules, now)) grant.spentInsideGrace += 1;
     else {
       grant.spentOutsideGrace += 1;
-      grant.lastMisusedAt = now;
+      noteMisuse(grant, "spent token presented outside its grace window", now);
     }
   }
   const verdict = judgeToken(grant, token, rules, now);

@@ -1,4 +1,4 @@
-import type { Grant, RefreshToken } from "../ledger/grant.ts";
+import { type Grant, noteMisuse, type RefreshToken } from "../ledger/grant.ts";
 import type { Client, Ledger, Outcome } from "../ledger/ledger.ts";
 import { presentToken } from "../ledger/present-token.ts";
 import type { ProviderKind } from "../ledger/provider-rules.ts";
@@ -51,7 +51,7 @@ export function openTokenCall(ledger: Ledger, request: TokenRequest, now: number
     known.grant.lastPresentedAt = now;
     if (overlapped) {
       known.grant.overlaps += 1;
-      known.grant.lastMisusedAt = now;
+      noteMisuse(known.grant, "requests overlapped", now);
     }
   }
   return { request, form, credentials, client, grant: known?.grant ?? null, token: known?.token ?? null, overlapped };
@@ -92,6 +92,11 @@ export function answerTokenCall(ledger: Ledger, key: SigningKey, call: TokenCall
 /** Counts how the request ended. To be called before the client can see the answer. */
 export function countTokenCall(ledger: Ledger, call: TokenCall, outcome: Outcome): void {
   ledger.countAnswer(call.request.kind, call.client, call.grant, outcome);
+}
+
+/** All of an answer that carries a new refresh token has been handed to the network. */
+export function noteDelivery(call: TokenCall, reply: TokenReply, now: number): void {
+  if (call.grant && reply.outcome === "rotated") call.grant.lastDeliveredAt = now;
 }
 
 /** The reply is finished, or the connection is gone. */
