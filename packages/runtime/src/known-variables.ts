@@ -80,7 +80,9 @@ export const knownVariables = {
   },
   EVERGRANT_DATABASE_POOL: {
     apps: everyApp,
-    description: "Database connections of one process, at most",
+    description:
+      "Database connections of one process, at most. Queues in PostgreSQL take up to 3 more, and up to 5 for each " +
+      "OAuth app of a worker or for the tick of a scheduler",
     default: "10",
     schema: envValue.whole({ min: 1, max: 500 }),
   },

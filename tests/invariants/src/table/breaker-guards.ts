@@ -47,7 +47,7 @@ export const breakerGuards: readonly Guard[] = [
     ],
   },
   {
-    does: "What is said of a token set that came from a backup ends no grant",
+    does: "What is said of a token set that came from a backup ends no grant for a day, unless an operator accepts it",
     file: "packages/core/src/breaker.ts",
     test: {
       file: "packages/core/test/breaker.test.ts",

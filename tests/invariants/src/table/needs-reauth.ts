@@ -48,7 +48,9 @@ export const needsReauth: Invariant = {
       ],
     },
     {
-      does: "A refusal is believed only when the app's other connections were refreshed since the first one",
+      does:
+        "A refusal is believed only when the app's other connections were refreshed since the first one, " +
+        "or after a day and eight refusals",
       file: "apps/worker/src/refresh-connection.ts",
       test: refreshTest("that would end a grant asks whether the app is vouched for"),
       mutants: [

@@ -4,10 +4,14 @@ const tickTest = (name: string): TestName => ({ file: "apps/scheduler/test/tick.
 
 export const redis: Invariant = {
   number: 6,
-  promise: "Redis may be emptied, stopped or partitioned at any instant: only lateness suffers",
+  promise:
+    "While PostgreSQL takes what every worker writes, Redis may be emptied, stopped or partitioned at any instant: " +
+    "only lateness suffers",
   why:
     "The row is the truth and a job is a hint. What a queue has lost is found again by the next sweep of the rows, a job too " +
-    "many ends quietly at the claim, and whatever else was kept there is said again from time to time.",
+    "many ends quietly at the claim, and whatever else was kept there is said again from time to time. Only while " +
+    "PostgreSQL is away, out of a worker's reach or refuses a row does Redis hold more: the escrow, and word of the " +
+    "answers that are awaited.",
   guards: [
     {
       does: "A sweep begins again with the earliest due connection",
