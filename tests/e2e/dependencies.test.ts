@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type FaultSpec, startEmbeddedPostgres, startRedisServer } from "@evergrant/testkit";
+import {
+  type FaultSpec,
+  launchRoom,
+  listening,
+  startEmbeddedPostgres,
+  startRedisServer,
+  withClient,
+} from "@evergrant/testkit";
 import getPort from "get-port";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { start, stopAll, until } from "./process.ts";
@@ -73,6 +80,32 @@ test("PostgreSQL that is not there yet, goes away and comes back costs lateness 
   postgres = await boot();
   await refreshedAgain("after PostgreSQL came back");
   await unharmed(processes.length);
+});
+
+test("PostgreSQL that is read-only while processes start, queues included, is waited for", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "evergrant-e2e-postgres-"));
+  cleanUps.push(() => rmSync(dataDir, { recursive: true }));
+  const postgres = await startEmbeddedPostgres({ dataDir });
+  cleanUps.push(() => postgres.stop());
+  world = await createWorld({ redis: false, rules: RULES, databaseUrl: new URL("/evergrant", postgres.url).href });
+  await world.migrate();
+  await world.addApp({ id: "books-standby", kind: "strict", provider: "books", descriptor: DESCRIPTOR });
+  await world.connect("books-standby", 30, "books");
+  const set = (value: "on" | "off") =>
+    withClient(postgres.url, async (client) => {
+      await client.query("SET default_transaction_read_only = off");
+      await client.query(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+      await client.query("SELECT pg_reload_conf()");
+    });
+  await set("on");
+
+  const processes = [launchRoom("scheduler", world.env), launchRoom("worker", world.keyEnv)];
+  cleanUps.push(() => Promise.all(processes.map((running) => running.stop())));
+  await Promise.all(processes.map((running) => running.awaitLine(/Waiting for PostgreSQL: [^"]*read-only/)));
+  await set("off");
+  await Promise.all(processes.map((running) => running.awaitLine(listening)));
+  await refreshedAgain("after PostgreSQL took writes again");
+  await unharmed(processes.filter((running) => running.isRunning()).length);
 });
 
 const LEASE_MS = 5_000;

@@ -1,6 +1,13 @@
 import { createQueueBackend, RefreshQueues, startTick } from "@evergrant/queue";
 import { createProcessMetrics, type Daemon, runDaemon, startHealthServer, UserError } from "@evergrant/runtime";
-import { compactTally, NotMigratedError, openStore, requireMigrated, waitForDatabase } from "@evergrant/store";
+import {
+  compactTally,
+  NotMigratedError,
+  openStore,
+  requireMigrated,
+  untilDatabaseTakes,
+  waitForDatabase,
+} from "@evergrant/store";
 import { Counter } from "prom-client";
 import { createTickParts } from "./create-tick-parts.ts";
 import { readSchedulerEnv, type SchedulerEnv } from "./env.ts";
@@ -29,8 +36,9 @@ async function startScheduler({ env, logger, lifecycle }: Daemon<SchedulerEnv>):
     lockTimeoutMs: LOCK_TIMEOUT_MS,
   });
   lifecycle.add("store", () => store.close());
-  await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
-  await requireMigrated({ databaseUrl: env.DATABASE_URL });
+  const onWaiting = (reason: string) => logger.warn(reason);
+  await waitForDatabase(store, { onWaiting });
+  await untilDatabaseTakes(() => requireMigrated({ databaseUrl: env.DATABASE_URL }), { onWaiting });
 
   const backend = createQueueBackend({
     redisUrl: env.REDIS_URL,
@@ -39,7 +47,7 @@ async function startScheduler({ env, logger, lifecycle }: Daemon<SchedulerEnv>):
     onError,
   });
   lifecycle.add("queue backend", () => backend.close());
-  await backend.prepare();
+  await untilDatabaseTakes(() => backend.prepare(), { onWaiting });
   const queues = new RefreshQueues(backend);
   lifecycle.add("queues", () => queues.close());
 

@@ -1,7 +1,7 @@
 import { createTokenClient } from "@evergrant/providers";
 import { consumeRefreshes, createQueueBackend } from "@evergrant/queue";
 import { createProcessMetrics, type Daemon, readKeyRingText, runDaemon, startHealthServer } from "@evergrant/runtime";
-import { openStore, requireMigrated, type Store, waitForDatabase } from "@evergrant/store";
+import { openStore, requireMigrated, type Store, untilDatabaseTakes, waitForDatabase } from "@evergrant/store";
 import { openEscrow } from "@evergrant/store/escrow";
 import { openVault, parseKeyRing, type TokenVault } from "@evergrant/store/secrets";
 import { createAppConsumers } from "./app-consumers.ts";
@@ -41,7 +41,7 @@ async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promi
     onError,
   });
   lifecycle.add("queue backend", () => backend.close());
-  await backend.prepare();
+  await untilDatabaseTakes(() => backend.prepare(), { onWaiting: (reason) => logger.warn(reason) });
   const client = createTokenClient();
   lifecycle.add("token client", () => client.close());
 
@@ -116,7 +116,8 @@ async function openTruth({
     lockTimeoutMs: LOCK_TIMEOUT_MS,
   });
   lifecycle.add("store", () => store.close());
-  await waitForDatabase(store, { onWaiting: (reason) => logger.warn(reason) });
-  await requireMigrated({ databaseUrl: env.DATABASE_URL });
-  return { store, vault: await openVault(store, keyRing) };
+  const onWaiting = (reason: string) => logger.warn(reason);
+  await waitForDatabase(store, { onWaiting });
+  await untilDatabaseTakes(() => requireMigrated({ databaseUrl: env.DATABASE_URL }), { onWaiting });
+  return { store, vault: await untilDatabaseTakes(() => openVault(store, keyRing), { onWaiting }) };
 }

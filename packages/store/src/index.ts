@@ -38,4 +38,4 @@ export { NotMigratedError, requireMigrated } from "./require-migrated.ts";
 export { type AppSchedule, readAppSchedules, saveCursor } from "./schedule/cursor.ts";
 export { type DueConnection, type DuePosition, readDue } from "./schedule/due.ts";
 export { compactTally } from "./schedule/tally.ts";
-export { type WaitOptions, waitForDatabase } from "./wait-for-database.ts";
+export { untilDatabaseTakes, type WaitOptions, waitForDatabase } from "./wait-for-database.ts";

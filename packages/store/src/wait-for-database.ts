@@ -17,12 +17,28 @@ export interface WaitOptions {
  * Rejects at once with one clear line where waiting cannot help (wrong password, no such database).
  */
 export async function waitForDatabase(store: Pick<Store, "ping">, options: WaitOptions = {}): Promise<void> {
+  await untilDatabaseTakes(
+    () =>
+      store.ping().catch((error: unknown) => {
+        throw isTransient(error) ? error : unusable(error);
+      }),
+    options,
+  );
+}
+
+/**
+ * Does a piece of work, and again while PostgreSQL is away, read-only or full, however long that takes.
+ *
+ * @param work may be repeated: whether a try that failed has had an effect is not known
+ * @throws what it throws otherwise
+ */
+export async function untilDatabaseTakes<T>(work: () => Promise<T>, options: WaitOptions = {}): Promise<T> {
   for (let delayMs = firstDelayMs; ; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
     options.signal?.throwIfAborted();
     try {
-      return await store.ping();
+      return await work();
     } catch (error) {
-      if (!isTransient(error)) throw unusable(error);
+      if (!isTransient(error)) throw error;
       if (delayMs === firstDelayMs) options.onWaiting?.(`Waiting for PostgreSQL: ${describeStoreError(error)}.`);
     }
     await sleep(delayMs, undefined, options.signal && { signal: options.signal }).catch(() => {});

@@ -17,8 +17,8 @@ export interface KnownConnection {
   readonly state: ConnectionState;
   readonly mode: RefreshMode;
   readonly generation: number;
-  /** Of the current refresh token, in hex. */
-  readonly fingerprint: string;
+  /** Of the current refresh token, in hex; null when it has none any more. */
+  readonly fingerprint: string | null;
 }
 
 export interface ImportPlan {
@@ -87,10 +87,12 @@ function judgeLine(
   if (existing !== undefined && existing.appId !== appId) {
     return rejected(`this id belongs to a connection of app "${existing.appId}"`);
   }
-  if (owner === id || existing?.fingerprint === found.fingerprint) return { id, result: "unchanged" };
-  if (owner !== undefined) return rejected(`this refresh token is already stored under connection "${owner}"`);
+  const hasToken = existing !== undefined && existing.fingerprint !== null;
+  if ((owner === id && hasToken) || existing?.fingerprint === found.fingerprint) return { id, result: "unchanged" };
+  if (owner !== undefined && owner !== id)
+    return rejected(`this refresh token is already stored under connection "${owner}"`);
   if (existing === undefined) return { id, result: "imported" };
-  if (existing.state === "needs_reauth") return { id, result: "reconnected" };
+  if (existing.state === "needs_reauth" || !hasToken) return { id, result: "reconnected" };
   if (replace) return { id, result: "replaced" };
   return rejected("already active with another token; use --replace to overwrite it");
 }

@@ -63,7 +63,8 @@ function grantStatement(vault: TokenVault, writes: readonly PlannedWrite[]): Pri
       INSERT INTO grant_fingerprint (fingerprint, connection_id)
       SELECT decode(f.hex, 'hex'), f.id FROM (${fingerprintRows(writes)}) AS f JOIN stored USING (id)
       ORDER BY f.hex
-      ON CONFLICT (fingerprint) DO NOTHING
+      ON CONFLICT (fingerprint) DO UPDATE SET connection_id = excluded.connection_id
+        WHERE grant_fingerprint.connection_id = excluded.connection_id
       RETURNING fingerprint
     ), journal AS (
       INSERT INTO refresh_event (app_id, connection_id, kind, generation, detail)

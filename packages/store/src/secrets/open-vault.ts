@@ -12,14 +12,22 @@ const purposes: readonly DataKeyPurpose[] = ["tokens", "fingerprints"];
  *
  * Every stored data key is unwrapped before anything is written, so a wrong ring changes nothing.
  *
- * @throws SecretError when the ring lacks a key that is in use, or holds another under its name
+ * @throws SecretError when the ring lacks a key that is in use, or holds another under its name; and when there are no
+ *   data keys, but tokens or client secrets that were encrypted under some
  */
 export async function openVault(store: Pick<Store, "prisma">, ring: KeyRing): Promise<TokenVault> {
   let dataKeys = await loadDataKeys(store, ring);
   const missing = purposes.filter((purpose) => !dataKeys.some((key) => key.purpose === purpose));
   if (missing.length > 0) {
-    await createDataKeys(store, ring, missing);
+    const isFirst = !(await hasCiphertexts(store));
+    if (isFirst) await createDataKeys(store, ring, missing);
     dataKeys = await loadDataKeys(store, ring);
+    // Another process may have made them, and stored something, between the two looks.
+    if (!isFirst && purposes.some((purpose) => !dataKeys.some((key) => key.purpose === purpose))) {
+      throw new SecretError(
+        "The table data_key has lost its rows: the stored tokens and client secrets cannot be read without them. Restore it from a backup; nothing was changed.",
+      );
+    }
   }
   const tokenKeys = dataKeys.filter((key) => key.purpose === "tokens");
   const fingerprintKey = dataKeys.find((key) => key.purpose === "fingerprints");
@@ -53,6 +61,12 @@ export async function rewrapDataKeys({ prisma }: Pick<Store, "prisma">, ring: Ke
 async function loadDataKeys({ prisma }: Pick<Store, "prisma">, ring: KeyRing): Promise<DataKey[]> {
   const rows = await prisma.dataKey.findMany({ orderBy: { version: "asc" } });
   return rows.map((row) => unwrapDataKey(row, ring));
+}
+
+async function hasCiphertexts({ prisma }: Pick<Store, "prisma">): Promise<boolean> {
+  const [row] = await prisma.$queryRaw<{ found: boolean }[]>`
+    SELECT EXISTS (SELECT FROM token_set) OR EXISTS (SELECT FROM client_secret) AS found`;
+  return row?.found ?? false;
 }
 
 async function createDataKeys(

@@ -261,6 +261,29 @@ test("a batch of 1,000 takes a handful of statements", async () => {
   expect(statements).toBeLessThan(10);
 });
 
+describe("a connection that has lost its token set, as when that table was restored from a backup", () => {
+  test.each([
+    ["the token that it was imported with", "refresh-a"],
+    ["another one", "refresh-b"],
+  ])("takes %s, under a generation above all that are known of it", async (_, token) => {
+    const { prisma } = bench.store;
+    expect(await bench.run([line("a", "refresh-a"), line("whole", "refresh-whole")])).toEqual(["imported", "imported"]);
+    await prisma.refreshEvent.create({ data: { appId: "app", connectionId: "a", kind: "refreshed", generation: 7 } });
+    await prisma.tokenSet.delete({ where: { connectionId: "a" } });
+    expect(await bench.run([line("a", token), line("whole", "refresh-whole")])).toEqual(["reconnected", "unchanged"]);
+    expect(await readStored(bench, "a")).toMatchObject({ generation: 8, refreshToken: token, state: "active" });
+    expect(await bench.run([line("a", token)])).toEqual(["unchanged"]);
+  });
+
+  test("does not take a token that is another connection's", async () => {
+    await bench.run([line("a", "refresh-a"), line("whole", "refresh-whole")]);
+    await bench.store.prisma.tokenSet.delete({ where: { connectionId: "a" } });
+    expect(await bench.run([line("a", "refresh-whole")])).toEqual([
+      'rejected: this refresh token is already stored under connection "whole"',
+    ]);
+  });
+});
+
 /** Stores another token as a refresh would. */
 async function rotate(id: string, refreshToken: string): Promise<void> {
   const { store, vault } = bench;

@@ -9,6 +9,7 @@ import {
   SecretError,
   type TokenPlace,
 } from "../../src/secrets/index.ts";
+import { addApp } from "../refresh/rows.ts";
 
 const at: TokenPlace = { connectionId: "acme-xero", field: "refreshToken", generation: 1 };
 const ringOf = (...entries: string[]) => parseKeyRing(entries.join("\n"));
@@ -51,6 +52,24 @@ describe("opening the vault", () => {
       for (const bytes of sealed) expect(vault.openToken(at, bytes)).toBe("rt-1");
       expect(vault.fingerprint("rt-1")).toEqual(vaults[0]?.fingerprint("rt-1"));
     }
+  });
+
+  test("refuses to make new keys when tokens were encrypted under some that are gone, and changes nothing", async () => {
+    const vault = await openVault(store, ringOf(main));
+    const ciphertext = new Uint8Array(vault.sealClientSecret({ appId: "app" }, "s3cret"));
+    await addApp(store, "app");
+    await store.prisma.clientSecret.create({ data: { appId: "app", ciphertext } });
+    for (const purpose of ["tokens", "fingerprints"]) {
+      const lost = await store.prisma.dataKey.findMany({ where: { purpose } });
+      await store.prisma.dataKey.deleteMany({ where: { purpose } });
+      const error = await openVault(store, ringOf(main)).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(SecretError);
+      expect((error as SecretError).message).toMatch(/data_key has lost its rows.*Restore it from a backup/);
+      expect(await dataKeys()).toHaveLength(1);
+      await store.prisma.dataKey.createMany({ data: lost });
+    }
+    const again = await openVault(store, ringOf(main));
+    expect(again.openClientSecret({ appId: "app" }, ciphertext)).toBe("s3cret");
   });
 
   test("stores no data key in the clear", async () => {
