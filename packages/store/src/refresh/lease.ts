@@ -42,6 +42,6 @@ export async function isLeaseAlive(
   const rows = await prisma.$queryRaw<unknown[]>`
     SELECT 1 FROM refresh_intent
     WHERE connection_id = ${lease.connectionId} AND intent_id = ${lease.intentId}::uuid
-      AND lease_expires_at > clock_timestamp() + ${marginMs}::int * interval '1 millisecond'`;
+      AND lease_expires_at > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`;
   return rows.length > 0;
 }

@@ -151,6 +151,7 @@ describe("a lease", () => {
     const ours = new Set([lease.intentId]);
     expect(await renewLeases(store, [lease], 30_000)).toEqual(ours);
     expect(await isLeaseAlive(store, lease, 1_000)).toBe(true);
+    expect(await isLeaseAlive(store, lease, 4_000 / 3)).toBe(true);
     await killLeases(store);
     // Late but not taken over: still ours.
     expect(await isLeaseAlive(store, lease, 0)).toBe(false);

@@ -122,8 +122,8 @@ export const oneInFlight: Invariant = {
       mutants: [
         {
           name: "dead-leases-count-as-alive",
-          find: "\n      AND lease_expires_at > clock_timestamp() + ${marginMs}::int * interval '1 millisecond'`",
-          replace: "\n      AND ${marginMs}::int IS NOT NULL`",
+          find: "\n      AND lease_expires_at > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`",
+          replace: "\n      AND ${marginMs}::float8 IS NOT NULL`",
           means: "the sleeper is told to go on",
         },
       ],
