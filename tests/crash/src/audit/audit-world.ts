@@ -39,8 +39,9 @@ export interface CountedGrant {
 /**
  * Judges every grant, after the fleet has been stopped in order: what is held now is all there is.
  *
- * A connection that holds no accepted token of its own customer's grant is lost; one that we say needs a new consent although a token that
- * we hold is accepted was ended falsely, and so was one that the journal says was ended for no reason at all.
+ * A connection that holds no accepted token of its own customer's grant is lost; one that we say needs a new
+ * consent although a token that we hold is accepted was ended falsely, and so was one that the journal says was
+ * ended for no reason at all.
  */
 export async function auditWorld(world: World): Promise<FinalAudit> {
   const { provider, postgres, losses, population } = world;
