@@ -6,7 +6,8 @@ import { pick, type World } from "../world/world.ts";
 import type { FaultKind, FaultRun, Injected, Part } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
-const opensWithinMs = 10_000;
+/** After an outage all were refreshed at once: nobody may be due again for most of a refresh's interval. */
+const opensWithinMs = 30_000;
 /** Longer than the most that a breaker waits between two probes of a campaign. */
 const closesWithinMs = 30_000;
 

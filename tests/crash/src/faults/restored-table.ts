@@ -6,7 +6,8 @@ import type { World } from "../world/world.ts";
 import { type FaultKind, type FaultRun, NotPlaced } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
-const breakerWithinMs = 20_000;
+/** After an outage all were refreshed at once: nobody may be due again for most of a refresh's interval. */
+const breakerWithinMs = 30_000;
 const closedWithinMs = 4_000;
 
 /** Waits for every claim and settle that has read the table, so that what is under way can be seen. */
@@ -29,12 +30,12 @@ export const restoredTable: FaultKind = {
   async inject(world, run) {
     const resume = world.caretaker.pause();
     await world.caretaker.pass();
-    const obstacle = await whatIsInTheWay(world);
+    const risky = world.apps.filter((app) => !app.hasGrace);
+    const obstacle = await whatIsInTheWay(world, risky);
     if (obstacle !== null) {
       resume();
       throw new NotPlaced(obstacle);
     }
-    const risky = world.apps.filter((app) => !app.hasGrace);
     const startedAt = Date.now();
     const setBack = await restore(world, run);
     const ends = setBack.map(({ grantId }) => world.losses.risk(grantId));
@@ -66,7 +67,10 @@ async function allOf(apps: readonly AppUnderTest[], holds: (app: AppUnderTest) =
 /** Among those not refreshed since an acceptance more may leave: a mistake that meets only some is not told apart. */
 const acceptanceCoversMs = 2 * lifetimeMs;
 
-async function whatIsInTheWay({ postgres }: World): Promise<string | null> {
+/** Of each app's connections so many must have been refreshed since the backup: fewer are no wave. */
+const leastSetBack = 0.25;
+
+async function whatIsInTheWay({ postgres }: World, risky: readonly AppUnderTest[]): Promise<string | null> {
   const [row] = await postgres.query<{ hasBackup: boolean; isCovered: boolean }>(
     `SELECT to_regclass($1) IS NOT NULL AS "hasBackup",
             EXISTS (SELECT 1 FROM oauth_app
@@ -74,7 +78,15 @@ async function whatIsInTheWay({ postgres }: World): Promise<string | null> {
     [older, acceptanceCoversMs],
   );
   if (row?.hasBackup !== true) return "there is no backup yet";
-  return row.isCovered ? "an acceptance still covers connections" : null;
+  if (row.isCovered) return "an acceptance still covers connections";
+  const moved = await postgres.query(
+    `SELECT c.app_id FROM connection c JOIN token_set t ON t.connection_id = c.id
+       LEFT JOIN ${older} o ON o.connection_id = c.id AND c.state_changed_at < o.backed_up_at
+     WHERE c.app_id = ANY($1)
+     GROUP BY c.app_id HAVING avg(coalesce(o.fingerprint <> t.fingerprint, false)::int) >= $2`,
+    [risky.map((app) => app.id), leastSetBack],
+  );
+  return moved.length < risky.length ? "too few were refreshed since the backup" : null;
 }
 
 /**
