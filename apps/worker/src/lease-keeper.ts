@@ -7,16 +7,21 @@ export interface AskingLease extends Lease {
 
 /** A lease as its holder sees it. */
 export interface HeldLease {
-  stillHeld(): Promise<boolean>;
+  stillHeld(how: HowToAsk): Promise<boolean>;
   surelyHeld(): boolean;
+}
+
+export interface HowToAsk {
+  /** Asks the database whatever was seen of the lease before. */
+  readonly anew: boolean;
 }
 
 /** Keeps the leases of refreshes in flight alive, however long a provider takes to answer. */
 export interface LeaseKeeper {
   /**
-   * Runs `work` with the intent's lease renewed in the background. `stillHeld` tells whether the
-   * lease is ours at this moment, asking the database when time has passed unseen; `surelyHeld` tells
-   * it at once, from what was seen last.
+   * Runs `work` with the intent's lease renewed in the background. `stillHeld` tells, before anything is sent,
+   * whether the lease is ours at this moment, asking the database when time has passed unseen or when told to;
+   * `surelyHeld` tells it at once, from what was seen last.
    *
    * @param askedAt when the claim was asked for, by the keeper's clock: the lease began after that
    */
@@ -82,13 +87,13 @@ export function keepLeases({
   };
   const timer = setInterval(() => void renewAll(), periodMs);
 
-  const stillHeld = async (lease: Lease): Promise<boolean> => {
+  const stillHeld = async (lease: Lease, how: HowToAsk): Promise<boolean> => {
     const askedAt = monotonicMs();
     const since = askedAt - (held.get(lease.intentId)?.at ?? Number.NEGATIVE_INFINITY);
-    if (since < periodMs) return true;
+    if (since < periodMs && !how.anew) return true;
     if (!(await isAlive(lease, periodMs))) return false;
     // The answer may have waited in the socket of a process that slept meanwhile: it holds for its margin, no longer.
-    if (monotonicMs() - askedAt >= periodMs) return stillHeld(lease);
+    if (monotonicMs() - askedAt >= periodMs) return stillHeld(lease, how);
     const entry = held.get(lease.intentId);
     if (entry !== undefined) entry.at = Math.max(entry.at, askedAt + periodMs - leaseMs);
     return true;
@@ -102,7 +107,7 @@ export function keepLeases({
     async during(lease, askedAt, work) {
       held.set(lease.intentId, { lease, at: askedAt });
       try {
-        return await work({ stillHeld: () => stillHeld(lease), surelyHeld: () => surelyHeld(lease) });
+        return await work({ stillHeld: (how) => stillHeld(lease, how), surelyHeld: () => surelyHeld(lease) });
       } finally {
         held.delete(lease.intentId);
       }

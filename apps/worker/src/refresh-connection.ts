@@ -62,8 +62,9 @@ export async function refreshConnection(connectionId: string, parts: RefreshPart
   return parts.leases.during({ connectionId, intentId, generation }, askedAt, async (lease) => {
     if (claim.unsettledSince !== null && (await parts.takeOver(claim)) !== "nothing") return DONE;
     const app = await parts.credentials(claim.appId);
-    // A process that was stopped since its claim may wake to find that another has taken over.
-    if (!(await lease.stillHeld())) return DONE;
+    // A process that was stopped since its claim may wake to find that another has taken over. And whoever was taken
+    // over may have been asleep, and have come home with the next token while we looked for it.
+    if (!(await lease.stillHeld({ anew: claim.unsettledSince !== null }))) return DONE;
     const sentAt = clock();
     const { token, answer, fromCandidate } = await ask(claim, app, lease, parts);
     const now = clock();
@@ -99,22 +100,31 @@ interface Asked {
   readonly fromCandidate: boolean;
 }
 
-/** Nothing is sent that could overtake whoever has taken over: the lease is looked at once more at the socket. */
+/**
+ * Nothing is sent that could overtake whoever has taken over: the lease is looked at once more at the socket. A token
+ * that is known to be spent comes last: where reuse is detected, presenting it would end the candidates' grant.
+ */
 async function ask(claim: Claim, app: AppCredentials, lease: HeldLease, parts: RefreshParts): Promise<Asked> {
   const connectionId = claim.connection.id;
   const present = (token: PresentedToken) => parts.present(token, app, lease.surelyHeld);
   const current = { connectionId, generation: claim.generation, refreshToken: claim.refreshToken };
-  const answer = await present(current);
-  if (answer.outcome.kind === "rejected") {
+  const askOthers = async (): Promise<Asked | null> => {
     const { candidates } = parts;
     const next = (tried: readonly bigint[]) => candidates.next({ connectionId, intentId: claim.intentId }, tried);
     // A probe's refusals may be about the app, and count for nothing.
     const { strikeGapMs } = app.descriptor;
     const refuse = async (id: bigint) => (claim.isProbe ? undefined : candidates.refuse({ id, strikeGapMs }));
     const other = await presentCandidates(connectionId, app, { next, refuse, present });
-    if (other !== null) return { ...other, fromCandidate: true };
-  }
-  return { token: current, answer, fromCandidate: false };
+    return other === null ? null : { ...other, fromCandidate: true };
+  };
+  const askCurrent = async (): Promise<Asked> => ({
+    token: current,
+    answer: await present(current),
+    fromCandidate: false,
+  });
+  if (claim.isSpent) return (await askOthers()) ?? askCurrent();
+  const asked = await askCurrent();
+  return asked.answer.outcome.kind === "rejected" ? ((await askOthers()) ?? asked) : asked;
 }
 
 /** A grant ends only while its app is known to be in order. */

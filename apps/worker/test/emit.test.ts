@@ -34,6 +34,7 @@ function aReport(result: RefreshReport["result"]): RefreshReport {
       claimedAt: 0,
       unsettledSince: null,
       isProbe: false,
+      isSpent: false,
       connection,
     },
     provider: "xero",

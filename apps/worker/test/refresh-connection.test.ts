@@ -18,6 +18,7 @@ const claimed: Claim = {
   claimedAt: CLAIMED_AT,
   unsettledSince: null,
   isProbe: false,
+  isSpent: false,
   connection: {
     id: "acme",
     mode: "fresh",
@@ -218,6 +219,28 @@ describe("a refresh", () => {
   });
 });
 
+test("a refresh that takes over asks once more, when it has looked for the last answer: the sleeper may be home", async () => {
+  const answers = [false, true];
+  const asked = [];
+  for (const unsettledSince of [CLAIMED_AT - 60_000, CLAIMED_AT - 60_000, null]) {
+    const leases = keepLeases({
+      leaseMs: 30_000,
+      renew: async () => new Set<string>(),
+      isAlive: async () => answers.shift() ?? false,
+      onUnrenewed: () => {},
+      onError: () => {},
+      monotonicMs: () => 1_000,
+    });
+    const ran = await run(rotated, {
+      leases,
+      claim: async () => ({ claim: { ...claimed, unsettledSince }, askedAt: 1_000 }),
+    });
+    leases.close();
+    asked.push(ran.asked.length);
+  }
+  expect(asked).toEqual([0, 1, 1]);
+});
+
 test("a process that slept while it asked for its lease does not believe the answer from before", async () => {
   let clock = 1_000;
   const answers = [true, false];
@@ -271,11 +294,15 @@ describe("a refusal", () => {
   const candidate = (id: bigint) => ({ id, generation: 8, refreshToken: new Uint8Array([Number(id)]) });
 
   /** Presents answers by the token's first byte: the current one is 1. */
-  function runWith(answers: Readonly<Record<number, Outcome>>, ids: readonly bigint[], isProbe = false) {
+  function runWith(
+    answers: Readonly<Record<number, Outcome>>,
+    ids: readonly bigint[],
+    over: Partial<Pick<Claim, "isProbe" | "isSpent">> = {},
+  ) {
     const presented: number[] = [];
     const refused: bigint[] = [];
     const ran = run(rejected, {
-      claim: async () => ({ claim: { ...claimed, isProbe }, askedAt: 1_000 }),
+      claim: async () => ({ claim: { ...claimed, ...over }, askedAt: 1_000 }),
       present: async ({ refreshToken }) => {
         presented.push(refreshToken[0] ?? 0);
         return { outcome: answers[refreshToken[0] ?? 0] ?? rejected, secretId: null };
@@ -313,7 +340,26 @@ describe("a refusal", () => {
   });
 
   test("of a candidate by a probe counts for nothing: it may be about the app", async () => {
-    expect(await runWith({}, [2n, 3n], true)).toMatchObject({ presented: [1, 2, 3], refused: [] });
+    expect(await runWith({}, [2n, 3n], { isProbe: true })).toMatchObject({ presented: [1, 2, 3], refused: [] });
+  });
+
+  test("is not asked for with a token that is known to be spent, while a candidate lives", async () => {
+    const { settlement, presented } = await runWith({ 3: rotated }, [2n, 3n], { isSpent: true });
+    expect(presented).toEqual([2, 3]);
+    expect(settlement).toMatchObject({ outcome: "rotated", generation: 7, decision: { strikes: 0, state: "active" } });
+    const { settlement: open, presented: asked } = await runWith({ 2: failureOf("unavailable") }, [2n], {
+      isSpent: true,
+    });
+    expect(asked).toEqual([2]);
+    expect(open).toMatchObject({ outcome: "unavailable", decision: { strikes: 0 } });
+  });
+
+  test("of every candidate leaves the spent token to be asked with: a grace may save it", async () => {
+    const { settlement, presented, refused } = await runWith({ 1: rotated }, [2n, 3n], { isSpent: true });
+    expect(presented).toEqual([2, 3, 1]);
+    expect(refused).toEqual([2n, 3n]);
+    expect(settlement).toMatchObject({ outcome: "rotated" });
+    expect((await runWith({}, [2n], { isSpent: true })).settlement).toMatchObject({ decision: { strikes: 1 } });
   });
 
   test("of a probe does not ripen a strike", async () => {

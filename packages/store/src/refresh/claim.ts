@@ -16,6 +16,11 @@ export interface Claim {
   readonly unsettledSince: number | null;
   /** Whether this is the one try that the app's open breaker allows. */
   readonly isProbe: boolean;
+  /**
+   * Whether the refresh token is known to be spent: a candidate came of presenting it, or of one after it. That
+   * happens where the token table was restored from a backup during a refresh.
+   */
+  readonly isSpent: boolean;
 }
 
 /**
@@ -93,6 +98,7 @@ function claimStatement(
         'grantExpiresAt', ${epochMs("e.grant_expires_at")}, 'grantHardExpiresAt', ${epochMs("e.grant_hard_expires_at")},
         'firstStrikeAt', ${epochMs("e.first_strike_at")}, 'unknownSince', ${epochMs("e.unknown_since")},
         'isProbe', e.is_probe,
+        'isSpent', EXISTS (SELECT FROM token_candidate k WHERE k.connection_id = e.id AND k.generation >= e.generation),
         'intentId', i.intent_id, 'claimedAt', ${epochMs("i.claimed_at")},
         'firstClaimedAt', ${epochMs("i.first_claimed_at")}))::text AS rows
     FROM intent i JOIN eligible e ON e.id = i.connection_id`;
@@ -123,6 +129,7 @@ interface ClaimRow {
   readonly claimedAt: number;
   readonly firstClaimedAt: number;
   readonly isProbe: boolean;
+  readonly isSpent: boolean;
 }
 
 function toClaim({ id, intentId, appId, generation, dueAt, claimedAt, ...row }: ClaimRow): Claim {
@@ -136,6 +143,7 @@ function toClaim({ id, intentId, appId, generation, dueAt, claimedAt, ...row }: 
     claimedAt,
     unsettledSince,
     isProbe: row.isProbe,
+    isSpent: row.isSpent,
     connection: {
       id,
       mode: row.mode,

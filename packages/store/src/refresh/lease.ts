@@ -33,15 +33,27 @@ export async function renewLeases(
   return new Set(rows.map((row) => row.intent_id));
 }
 
-/** Whether a lease still excludes others, and will for `marginMs` more. Waits for nobody. */
+/**
+ * Whether a lease still excludes others, and will for `marginMs` more, and the token set that was claimed is still
+ * the current one. Where it is not, because whoever was taken over has come back with its answer, the claim is ended.
+ *
+ * To be asked only while nothing has been sent under it.
+ */
 export async function isLeaseAlive(
   { prisma }: Pick<Store, "prisma">,
   lease: Lease,
   marginMs: number,
 ): Promise<boolean> {
   const rows = await prisma.$queryRaw<unknown[]>`
-    SELECT 1 FROM refresh_intent
-    WHERE connection_id = ${lease.connectionId} AND intent_id = ${lease.intentId}::uuid
-      AND lease_expires_at > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`;
+    WITH ours AS (
+      SELECT i.connection_id, i.lease_expires_at, t.generation = i.generation AS is_current
+      FROM refresh_intent i JOIN token_set t ON t.connection_id = i.connection_id
+      WHERE i.connection_id = ${lease.connectionId} AND i.intent_id = ${lease.intentId}::uuid
+    ), overtaken AS (
+      DELETE FROM refresh_intent i USING ours o
+      WHERE i.connection_id = o.connection_id AND i.intent_id = ${lease.intentId}::uuid AND NOT o.is_current
+    )
+    SELECT 1 FROM ours
+    WHERE is_current AND lease_expires_at > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`;
   return rows.length > 0;
 }

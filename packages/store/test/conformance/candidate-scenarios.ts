@@ -101,6 +101,15 @@ export function candidateScenarios(bench: Bench): void {
       expect(await bench.under.connection(a)).toMatchObject({ state: "needs_reauth" });
     });
 
+    test("that came of the current token, or of one after it, tells that this one is spent", async () => {
+      const { a, mine } = await withCandidates(["late"]);
+      expect(mine.isSpent).toBe(false);
+      await bench.settle(bench.fail(mine, { dueAt: bench.under.now() }));
+      // A table restored from a backup during a refresh: the answer finds a generation that was before its own.
+      await bench.settle(bench.succeed({ ...mine, generation: mine.generation + 1 }, "later"));
+      expect(await bench.claim(a)).toMatchObject({ generation: mine.generation, isSpent: true });
+    });
+
     test("that comes after the end of its grant revives it: it may be the living one", async () => {
       const [a = ""] = await bench.connections(["a"]);
       const late = await bench.claim(a, "sleeper");

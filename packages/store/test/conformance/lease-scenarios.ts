@@ -40,6 +40,17 @@ export function leaseScenarios(bench: Bench): void {
       expect(await bench.under.store.isLeaseAlive(lease, 0)).toBe(false);
     });
 
+    test("ends when whoever was taken over comes home with the next token: there is nothing left to ask", async () => {
+      const [a = ""] = await bench.connections(["a"]);
+      const late = await bench.claim(a, "sleeper");
+      await bench.leasesDie();
+      const mine = leaseOf(await bench.claim(a, "two"));
+      expect(await bench.under.store.isLeaseAlive(mine, 0)).toBe(true);
+      expect(await bench.settle(bench.succeed(late, "home", { dueAt: bench.under.now() }), "sleeper")).toBe("settled");
+      expect(await bench.under.store.isLeaseAlive(mine, 0)).toBe(false);
+      expect(await bench.canClaim(a)).toBe(true);
+    });
+
     test("ends with the settle", async () => {
       const [a = ""] = await bench.connections(["a"]);
       const mine = await bench.claim(a);

@@ -3,7 +3,7 @@ import { newClientSecret } from "../world/canaries.ts";
 import { isBreakerOpen } from "../world/caretaker.ts";
 import { runOrThrow } from "../world/population.ts";
 import { pick, type World } from "../world/world.ts";
-import type { FaultKind, FaultRun, Injected, Part } from "./fault.ts";
+import { type FaultKind, type FaultRun, type Injected, NotPlaced, type Part } from "./fault.ts";
 import { becomes } from "./worker-at-work.ts";
 
 /** After an outage all were refreshed at once: nobody may be due again for most of a refresh's interval. */
@@ -22,7 +22,7 @@ export const mistakes: readonly FaultKind[] = [
     disturbs: ["settings"],
     lengths: { short: 3_000 },
     async inject(world, run) {
-      const app = pick(world.apps, run.random);
+      const app = await pickSound(world, run);
       await setSecret(world, app, newClientSecret(world.canaries));
       return underWatch(world, run, app, () => setSecret(world, app, world.secrets.get(app.id) ?? ""));
     },
@@ -34,7 +34,7 @@ export const mistakes: readonly FaultKind[] = [
     disturbs: ["settings"],
     lengths: { short: 3_000 },
     async inject(world, run) {
-      const app = pick(world.apps, run.random);
+      const app = await pickSound(world, run);
       const other = { clientId: `${app.id}-sandbox`, secret: newClientSecret(world.canaries) };
       const { provider, secrets } = world;
       await provider.register({ id: other.clientId, kind: app.kind, secrets: [other.secret], environment: "sandbox" });
@@ -44,6 +44,13 @@ export const mistakes: readonly FaultKind[] = [
     },
   },
 ];
+
+/** One whose breaker a wave of other refusals has opened would not close when the mistake is taken back. */
+async function pickSound(world: World, run: FaultRun): Promise<AppUnderTest> {
+  const app = pick(world.apps, run.random);
+  if (await isBreakerOpen(world.postgres, app.id)) throw new NotPlaced(`the breaker of ${app.id} is open`);
+  return app;
+}
 
 /** Goes on from when the app's breaker has opened, and is over when it has closed again by itself. */
 async function underWatch(

@@ -92,8 +92,8 @@ async function whatIsInTheWay({ postgres }: World, risky: readonly AppUnderTest[
 /**
  * The newest state is kept aside in the same transaction, so that nothing falls between the two. A connection
  * that has been given another grant since keeps that: its old one means nothing any more. One whose token was
- * still the same is set back all the same where its refresh is under way: the answer finds another generation and
- * is kept as a candidate, so the token that it has spent may be presented first.
+ * still the same is at no risk, not even while its refresh is under way: the answer finds an older generation, is kept
+ * as a candidate, and has to be presented before the token that it has spent.
  */
 async function restore({ apps, postgres, population }: World, run: FaultRun): Promise<readonly Touched[]> {
   const risky = apps.filter((app) => !app.hasGrace).map((app) => app.id);
@@ -108,8 +108,7 @@ async function restore({ apps, postgres, population }: World, run: FaultRun): Pr
          JOIN ${newer} n ON n.connection_id = o.connection_id
        WHERE o.connection_id = t.connection_id AND c.state_changed_at < o.backed_up_at
        RETURNING c.id AS "connectionId",
-         c.app_id = ANY($1) AND (n.fingerprint <> o.fingerprint OR n.generation <> o.generation AND EXISTS (
-           SELECT 1 FROM refresh_intent i WHERE i.connection_id = c.id)) AS "isRisky"`,
+         c.app_id = ANY($1) AND n.fingerprint <> o.fingerprint AS "isRisky"`,
       [risky],
     );
     await query("COMMIT");

@@ -95,7 +95,8 @@ async function answersAreOut(world: World, worker: Slot): Promise<boolean> {
 
 /**
  * What it held is settled: by it, or by another. Where it alone had the living token, that has to be in a
- * durable place of ours now.
+ * durable place of ours now. Whoever had taken over before it was there may have sent the spent one meanwhile, and
+ * has to be done as well.
  */
 async function hasSettled(world: World, worker: Slot, claimed: readonly string[], inHand: readonly InHand[]) {
   const isSettled = async () => {
@@ -109,8 +110,23 @@ async function hasSettled(world: World, worker: Slot, claimed: readonly string[]
       held.some((token) => token.grantId === grantId && (token.accepted || token.grant?.endedBy !== null));
     return rows.length === 0 && inHand.every(isHome);
   };
-  const hasSettled = await becomes(() => isSettled().catch(() => false), settledWithinMs);
+  const hasSettled =
+    (await becomes(() => isSettled().catch(() => false), settledWithinMs)) && (await othersAreDone(world, inHand));
   if (!hasSettled) world.losses.doubt(`${worker.name} had not settled everything ${settledWithinMs} ms after it woke`);
+}
+
+async function othersAreDone({ postgres }: World, inHand: readonly InHand[]): Promise<boolean> {
+  const connectionIds = inHand.map(({ connectionId }) => connectionId);
+  let claims: readonly { readonly id: string }[] | undefined;
+  const areDone = async () => {
+    const now = await postgres.query<{ id: string }>(
+      "SELECT intent_id::text AS id FROM refresh_intent WHERE connection_id = ANY($1)",
+      [connectionIds],
+    );
+    claims ??= now;
+    return !claims.some((claim) => now.some(({ id }) => id === claim.id));
+  };
+  return becomes(() => areDone().catch(() => false), settledWithinMs);
 }
 
 /** Of the grants in the sleeper's hands those are lost whose spent token was presented by another. */

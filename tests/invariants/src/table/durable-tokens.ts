@@ -1,6 +1,7 @@
 import type { Invariant, TestName } from "../invariant.ts";
 import { escrowGuards } from "./escrow-guards.ts";
 import { lateGuards } from "./late-guards.ts";
+import { spentGuards } from "./spent-guards.ts";
 
 const settleTest = (name: string): TestName => ({ file: "packages/store/test/refresh/settle.test.ts", name });
 const untilWritten = (name: string): TestName => ({ file: "apps/worker/test/settle-until-written.test.ts", name });
@@ -147,6 +148,7 @@ export const durableTokens: Invariant = {
     },
     ...escrowGuards,
     ...lateGuards,
+    ...spentGuards,
     {
       does: "An access token whose successor is missing is dropped at once",
       file: "packages/store/src/refresh/settle.ts",

@@ -128,8 +128,8 @@ export const needsReauth: Invariant = {
       mutants: [
         {
           name: "candidates-are-not-tried",
-          find: 'if (answer.outcome.kind === "rejected") {',
-          replace: 'if (answer.outcome.kind === "throttled") {',
+          find: 'return asked.answer.outcome.kind === "rejected" ?',
+          replace: 'return asked.answer.outcome.kind === "throttled" ?',
           means: "the customer is asked to connect again while we hold a token that works",
         },
       ],

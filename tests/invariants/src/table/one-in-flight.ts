@@ -82,7 +82,7 @@ export const oneInFlight: Invariant = {
       mutants: [
         {
           name: "sleeper-does-not-look",
-          find: "    if (!(await lease.stillHeld())) return DONE;\n",
+          find: "    if (!(await lease.stillHeld({ anew: claim.unsettledSince !== null }))) return DONE;\n",
           replace: "",
           means: "it presents the token that its successor is presenting",
         },
@@ -98,13 +98,13 @@ export const oneInFlight: Invariant = {
       mutants: [
         {
           name: "sleeper-trusts-itself",
-          find: "if (since < periodMs) return true;",
-          replace: "if (since < Number.POSITIVE_INFINITY) return true;",
+          find: "if (since < periodMs && !how.anew) return true;",
+          replace: "if (since < Number.POSITIVE_INFINITY && !how.anew) return true;",
           means: "it trusts a lease that it last saw before it fell asleep",
         },
         {
           name: "old-answers-are-believed",
-          find: "    if (monotonicMs() - askedAt >= periodMs) return stillHeld(lease);\n",
+          find: "    if (monotonicMs() - askedAt >= periodMs) return stillHeld(lease, how);\n",
           replace: "",
           test: {
             file: "apps/worker/test/refresh-connection.test.ts",
@@ -122,8 +122,8 @@ export const oneInFlight: Invariant = {
       mutants: [
         {
           name: "dead-leases-count-as-alive",
-          find: "\n      AND lease_expires_at > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`",
-          replace: "\n      AND ${marginMs}::float8 IS NOT NULL`",
+          find: " AND lease_expires_at > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`",
+          replace: " AND ${marginMs}::float8 IS NOT NULL`",
           means: "the sleeper is told to go on",
         },
       ],

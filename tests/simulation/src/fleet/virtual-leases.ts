@@ -51,11 +51,11 @@ export function keepVirtualLeases(
     });
   };
 
-  const stillHeld = async (lease: Lease): Promise<boolean> => {
+  const stillHeld = async (lease: Lease, how: { readonly anew: boolean }): Promise<boolean> => {
     const askedAt = process.clock.now;
-    if (askedAt - lastSeen(lease) < PERIOD_MS) return true;
+    if (askedAt - lastSeen(lease) < PERIOD_MS && !how.anew) return true;
     if (!(await store.isLeaseAlive(lease, PERIOD_MS))) return false;
-    if (process.clock.now - askedAt >= PERIOD_MS) return stillHeld(lease);
+    if (process.clock.now - askedAt >= PERIOD_MS) return stillHeld(lease, how);
     const entry = held.get(lease.intentId);
     if (entry !== undefined) entry.at = Math.max(entry.at, askedAt + PERIOD_MS - LEASE_MS);
     return true;
@@ -68,7 +68,7 @@ export function keepVirtualLeases(
       if (!isTicking) tick();
       try {
         return await work({
-          stillHeld: () => stillHeld(lease),
+          stillHeld: (how) => stillHeld(lease, how),
           surelyHeld: () => process.clock.now - lastSeen(lease) < LEASE_MS - PERIOD_MS / 2,
         });
       } finally {

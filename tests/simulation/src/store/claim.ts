@@ -58,6 +58,7 @@ function toClaim(row: ConnectionRow, intent: IntentRow, dueAt: number): Claim {
     claimedAt: intent.claimedAt,
     unsettledSince,
     isProbe: row.app.breakerState !== "closed",
+    isSpent: row.candidates.some(({ generation }) => generation >= row.generation),
     connection: {
       id: row.id,
       mode: row.mode,

@@ -16,7 +16,13 @@ export function renewLeases(tables: Tables, leases: readonly Lease[], leaseMs: n
 /** As `isLeaseAlive` of the real store. */
 export function isLeaseAlive(tables: Tables, lease: Lease, marginMs: number): boolean {
   const intent = intentOf(tables, lease);
-  return intent !== null && intent.leaseExpiresAt > tables.now() + marginMs;
+  const row = tables.connections.get(lease.connectionId);
+  if (intent === null || row === undefined) return false;
+  if (intent.generation !== row.generation) {
+    row.intent = null;
+    return false;
+  }
+  return intent.leaseExpiresAt > tables.now() + marginMs;
 }
 
 export function intentOf(tables: Tables, { connectionId, intentId }: Lease): IntentRow | null {
