@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import { resolveDescriptor, type TokenClient } from "@evergrant/providers";
 import type { Logger } from "@evergrant/runtime";
 import {
@@ -23,7 +22,8 @@ import type { Escrow } from "@evergrant/store/escrow";
 import type { TokenVault } from "@evergrant/store/secrets";
 import type { Registry } from "prom-client";
 import { createCredentialCache } from "./app-credentials.ts";
-import { batch, batchOfEach } from "./batch.ts";
+import { batchOfEach } from "./batch.ts";
+import { claimMany } from "./claim-many.ts";
 import { createEmitter } from "./emit.ts";
 import type { WorkerEnv } from "./env.ts";
 import { openSafekeeping } from "./escrow/open-safekeeping.ts";
@@ -33,10 +33,10 @@ import { openBreakerWatch } from "./open-breaker-watch.ts";
 import { createPresentToken } from "./present-token.ts";
 import type { RefreshParts, RefreshReport } from "./refresh-connection.ts";
 import { createVouch } from "./vouch.ts";
+import type { TroubleWatch } from "./watch-trouble.ts";
 
 const LARGEST_CLAIM = 256;
 const LARGEST_SETTLE = 128;
-const REST_AFTER_FAILED_CLAIM_MS = 1_000;
 
 /** Wires the use-case to the store, the vault, the escrow and the provider client of this process. */
 export function createRefreshParts({
@@ -47,6 +47,7 @@ export function createRefreshParts({
   client,
   logger,
   register,
+  trouble,
   onError,
   isStopping,
 }: {
@@ -57,6 +58,7 @@ export function createRefreshParts({
   readonly client: TokenClient;
   readonly logger: Logger;
   readonly register: Registry;
+  readonly trouble: TroubleWatch;
   readonly onError: (error: unknown) => void;
   readonly isStopping: () => boolean;
 }): { readonly parts: RefreshParts & { appIds(): Promise<Iterable<string>> }; readonly close: () => Promise<void> } {
@@ -69,24 +71,20 @@ export function createRefreshParts({
     open: (app) => openApp(app, vault, resolveDescriptor),
     monotonicMs,
   });
-  let lastTroubleAt = Number.NEGATIVE_INFINITY;
-  const noteTrouble = () => {
-    lastTroubleAt = monotonicMs();
-  };
   const leases = keepLeases({
     leaseMs,
     renew: (held) => renewLeases(store, held, leaseMs),
     isAlive: (lease, marginMs) => isLeaseAlive(store, lease, marginMs),
     onUnrenewed: (held) => safekeeping.stillAwaits(held, leaseMs),
     onError: (error) => {
-      noteTrouble();
+      trouble.note();
       onError(error);
     },
     monotonicMs,
   });
   const onWaiting = (error: unknown, waiting: number) => {
-    // A row that somebody holds says nothing of the database.
-    if (!isRowHeld(error)) noteTrouble();
+    // A row that somebody holds, or that is refused, says nothing of the database.
+    if (!isRowHeld(error) && !isRefusal(error)) trouble.note();
     logger[isTransient(error) ? "warn" : "error"]({ err: error, waiting }, "settles are not taken, trying again");
   };
   const policy = async (appId: string) => (await credentials.all()).get(appId)?.descriptor.breaker ?? null;
@@ -107,25 +105,16 @@ export function createRefreshParts({
       if (app === undefined) throw new Error(`The OAuth app ${appId} is not known to this worker yet.`);
       return app;
     },
-    claim: batch(async (connectionIds: readonly string[]) => {
-      const askedAt = monotonicMs();
-      const mayTakeOver = askedAt - lastTroubleAt > leaseMs;
-      const claims = await claim(store, connectionIds, { holder: writer, leaseMs, mayTakeOver }).catch(
-        async (error) => {
-          noteTrouble();
-          // A worker that is cut off alone would else take the others' jobs from them as fast as they come.
-          await delay(REST_AFTER_FAILED_CLAIM_MS);
-          throw error;
-        },
-      );
-      const byId = new Map(claims.map((item) => [item.connection.id, item]));
-      return connectionIds.map((id) => {
-        const found = byId.get(id);
-        // Whoever asked twice at once gets it once.
-        byId.delete(id);
-        return found === undefined ? null : { claim: found, askedAt };
-      });
-    }, LARGEST_CLAIM),
+    claim: batchOfEach(
+      claimMany({
+        claim: (connectionIds) =>
+          claim(store, connectionIds, { holder: writer, leaseMs, mayTakeOver: trouble.sinceMs > leaseMs }),
+        isRefusal,
+        onTrouble: trouble.note,
+        monotonicMs,
+      }),
+      LARGEST_CLAIM,
+    ),
     settle: batchOfEach(
       (settlements: readonly Settlement[]) => safekeeping.settle(settlements, settling),
       LARGEST_SETTLE,

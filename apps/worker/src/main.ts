@@ -9,15 +9,16 @@ import { createRefreshParts } from "./create-refresh-parts.ts";
 import { readWorkerEnv, type WorkerEnv } from "./env.ts";
 import { explain } from "./explain.ts";
 import { refreshConnection } from "./refresh-connection.ts";
+import { type TroubleWatch, watchTrouble } from "./watch-trouble.ts";
 
 /** How soon a new OAuth app is taken up. */
 const APPS_EVERY_MS = 1_000;
 
 /**
- * A bug in one corner does not cut off the answers that are under way: the longest one takes two minutes
- * (`answerTimeoutMs`), and then it has to be written.
+ * A bug in one corner does not cut off the answers that are under way: the longest one that a descriptor may allow
+ * takes ten minutes (`answerTimeoutMs`), and then it has to be written.
  */
-const FAULT_GRACE_MS = 180_000;
+const FAULT_GRACE_MS = 660_000;
 
 /** A row that somebody holds for longer keeps its own settle waiting, and not those that share a statement with it. */
 const LOCK_TIMEOUT_MS = 500;
@@ -33,7 +34,8 @@ await runDaemon({
 
 async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promise<void> {
   const onError = (error: unknown) => logger.warn({ err: error }, "a dependency is in trouble");
-  const { store, vault } = await openTruth({ env, logger, lifecycle });
+  const trouble = watchTrouble(() => performance.now());
+  const { store, vault } = await openTruth({ env, logger, lifecycle }, trouble);
   const backend = createQueueBackend({
     redisUrl: env.REDIS_URL,
     databaseUrl: env.DATABASE_URL,
@@ -42,7 +44,8 @@ async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promi
   });
   lifecycle.add("queue backend", () => backend.close());
   await untilDatabaseTakes(() => backend.prepare(), { onWaiting: (reason) => logger.warn(reason) });
-  const client = createTokenClient();
+  // One request for each job under way.
+  const client = createTokenClient({ connectionsPerApp: env.EVERGRANT_WORKER_CONCURRENCY });
   lifecycle.add("token client", () => client.close());
 
   const register = createProcessMetrics({ app: "worker" });
@@ -78,6 +81,7 @@ async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promi
     client,
     logger,
     register,
+    trouble,
     onError,
     isStopping,
   });
@@ -102,11 +106,10 @@ async function startWorker({ env, logger, lifecycle }: Daemon<WorkerEnv>): Promi
   logger.info({ url: health.url, queue: backend.kind }, "worker started");
 }
 
-async function openTruth({
-  env,
-  logger,
-  lifecycle,
-}: Daemon<WorkerEnv>): Promise<{ readonly store: Store; readonly vault: TokenVault }> {
+async function openTruth(
+  { env, logger, lifecycle }: Daemon<WorkerEnv>,
+  trouble: TroubleWatch,
+): Promise<{ readonly store: Store; readonly vault: TokenVault }> {
   // Read before anything is touched: a worker without a usable key must not claim a single connection.
   const keyRing = parseKeyRing(await readKeyRingText(env));
   const store = openStore({
@@ -114,10 +117,18 @@ async function openTruth({
     poolSize: env.EVERGRANT_DATABASE_POOL,
     applicationName: "evergrant-worker",
     lockTimeoutMs: LOCK_TIMEOUT_MS,
+    onBroken: trouble.note,
   });
   lifecycle.add("store", () => store.close());
-  const onWaiting = (reason: string) => logger.warn(reason);
+  let hasWaited = false;
+  const onWaiting = (reason: string) => {
+    hasWaited = true;
+    logger.warn(reason);
+  };
   await waitForDatabase(store, { onWaiting });
   await untilDatabaseTakes(() => requireMigrated({ databaseUrl: env.DATABASE_URL }), { onWaiting });
-  return { store, vault: await untilDatabaseTakes(() => openVault(store, keyRing), { onWaiting }) };
+  const vault = await untilDatabaseTakes(() => openVault(store, keyRing), { onWaiting });
+  // Those who waited longer than this one may have answers in hand, and need the time to come back with them.
+  if (hasWaited) trouble.note();
+  return { store, vault };
 }

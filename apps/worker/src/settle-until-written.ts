@@ -17,6 +17,11 @@ export interface SettleParts {
   readonly onWaiting: (error: unknown, waiting: number) => void;
   /** Gets the results of some settlements as soon as they are known, in the same order; waited for. */
   readonly onResults: (settlements: readonly Settlement[], results: readonly WrittenResult[]) => Promise<void>;
+  /**
+   * Asked where the rows themselves are refused: whether they are safe elsewhere, where somebody will look, or are no
+   * loss. Until then they are tried again: somebody may mend what refuses them.
+   */
+  readonly mayGiveUp: (settlements: readonly Settlement[]) => Promise<boolean>;
   /** Asked after a try that failed: whether the settlements are safe elsewhere and somebody else will write them. */
   readonly mayLetGo: () => Promise<boolean>;
 }
@@ -36,8 +41,11 @@ export async function settleUntilWritten(settlements: readonly Settlement[], par
     const { error } = tried;
     const isRefused = parts.isRefusal(error);
     if ((isRefused || parts.isTimeout(error)) && settlements.length > 1) return settleHalves(settlements, parts);
-    if (isRefused) return settleWithoutJournal(settlements, parts, error);
-    if (await parts.mayLetGo()) return parts.onResults(settlements, allOf(settlements, "escrowed"));
+    if (isRefused && hasJournal(settlements)) return settleWithoutJournal(settlements, parts);
+    if (isRefused && (await parts.mayGiveUp(settlements))) {
+      return parts.onResults(settlements, allOf(settlements, asError(error)));
+    }
+    if (!isRefused && (await parts.mayLetGo())) return parts.onResults(settlements, allOf(settlements, "escrowed"));
     parts.onWaiting(error, settlements.length);
     await delay(waitMs);
   }
@@ -60,16 +68,20 @@ async function settleHalves(settlements: readonly Settlement[], parts: SettlePar
   await Promise.all(halves.map((half) => settleUntilWritten(half, parts)));
 }
 
-async function settleWithoutJournal(
-  settlements: readonly Settlement[],
-  parts: SettleParts,
-  refusal: unknown,
-): Promise<void> {
-  if (settlements.every((item) => item.decision.events.length === 0)) {
-    return parts.onResults(settlements, allOf(settlements, asError(refusal)));
-  }
-  const bare = settlements.map((item) => ({ ...item, decision: { ...item.decision, events: [] } }));
-  return settleUntilWritten(bare, { ...parts, onResults: (_, results) => parts.onResults(settlements, results) });
+function hasJournal(settlements: readonly Settlement[]): boolean {
+  return settlements.some((item) => item.decision.events.length > 0);
+}
+
+async function settleWithoutJournal(settlements: readonly Settlement[], parts: SettleParts): Promise<void> {
+  return settleUntilWritten(settlements.map(withoutJournal), {
+    ...parts,
+    onResults: (_, results) => parts.onResults(settlements, results),
+  });
+}
+
+/** Where its journal may be what is refused: the token matters more than the story about it. */
+export function withoutJournal(settlement: Settlement): Settlement {
+  return { ...settlement, decision: { ...settlement.decision, events: [] } };
 }
 
 function allOf(settlements: readonly Settlement[], result: WrittenResult): WrittenResult[] {

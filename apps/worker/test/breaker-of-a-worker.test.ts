@@ -8,6 +8,7 @@ import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createRefreshParts } from "../src/create-refresh-parts.ts";
 import { refreshConnection } from "../src/refresh-connection.ts";
+import { watchTrouble } from "../src/watch-trouble.ts";
 
 const HOUR_MS = 3_600_000;
 const SECRET = "right";
@@ -75,6 +76,7 @@ function startWorker() {
     client,
     logger: createLogger({ app: "worker", level: "silent" } as never),
     register: new Registry(),
+    trouble: watchTrouble(() => performance.now()),
     onError: (error) => {
       throw error;
     },

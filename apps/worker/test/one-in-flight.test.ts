@@ -43,6 +43,17 @@ test("a worker that is handed a connection twice in the same instant asks once",
   expect(await auditOf(id)).toMatchObject({ requests: 1, overlaps: 0, alive: true });
 });
 
+test("a row that cannot be read keeps no other from being claimed with it", async () => {
+  const [poisoned = "", ...sound] = await place.connect(4);
+  await place.store.prisma.$executeRaw`
+    UPDATE connection SET access_token_expires_at = 'infinity' WHERE id = ${poisoned}`;
+  const worker = place.startWorker();
+  const refreshed = await Promise.allSettled([poisoned, ...sound].map((id) => worker.refresh(id)));
+  expect(refreshed.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled", "fulfilled"]);
+  for (const id of sound) expect(await auditOf(id)).toMatchObject({ requests: 1, rotations: 1 });
+  expect(await auditOf(poisoned)).toMatchObject({ requests: 0 });
+});
+
 test("a provider that takes longer than a lease to answer is not asked a second time meanwhile", async () => {
   const leaseMs = 1_500;
   const id = await connectOne();

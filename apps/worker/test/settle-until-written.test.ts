@@ -25,6 +25,7 @@ function write(refuse: (batch: readonly Settlement[]) => Error | null) {
       isRefusal: (error: unknown) => error instanceof Refused,
       isTimeout: (error: unknown) => error instanceof Held,
       onWaiting: (_: unknown, waiting: number) => void waits.push(waiting),
+      mayGiveUp: async () => true,
       mayLetGo: async () => false,
     },
   };

@@ -8,6 +8,7 @@ import { createTestDatabase, SimulatorClient, startSimulator } from "@evergrant/
 import { Registry } from "prom-client";
 import { createRefreshParts } from "../src/create-refresh-parts.ts";
 import { refreshConnection } from "../src/refresh-connection.ts";
+import { watchTrouble } from "../src/watch-trouble.ts";
 
 export const APP = "books";
 
@@ -118,6 +119,7 @@ function startWorker(
     client,
     logger,
     register: new Registry(),
+    trouble: watchTrouble(() => performance.now()),
     onError: (error) => troubles.push(error),
     isStopping: () => false,
   });

@@ -3,9 +3,9 @@ import { Agent } from "undici";
 import { exchange } from "./exchange.ts";
 import { buildTokenRequest, type TokenRequest } from "./token-request.ts";
 
-const CONNECTIONS_PER_ORIGIN = 256;
+const CONNECTIONS_PER_APP = 256;
 const CONNECT_WITHIN_MS = 10_000;
-/** Connecting, and waiting for a turn where all of an origin's connections are taken. */
+/** Connecting, and waiting for a turn where all of an app's connections are taken. */
 const SEND_WITHIN_MS = 15_000;
 /** Far above what servers send: headers that are too long lose the tokens behind them. */
 const LONGEST_HEADERS_BYTES = 64 * 1024;
@@ -13,8 +13,8 @@ const LONGEST_HEADERS_BYTES = 64 * 1024;
 const IDLE_CONNECTION_MS = 4_000;
 
 export interface TokenClientOptions {
-  /** Requests at one origin at a time, in this process; 256 unless told. */
-  readonly connectionsPerOrigin?: number;
+  /** Requests of one OAuth app at a time, in this process; 256 unless told. */
+  readonly connectionsPerApp?: number;
   /** Certificates (PEM) to trust instead of the well-known authorities. */
   readonly tls?: { readonly ca: string | string[] };
 }
@@ -41,21 +41,24 @@ export interface TokenClient {
   close(): Promise<void>;
 }
 
-/** An HTTP client for token endpoints: a pool of kept connections per origin, HTTP/1.1, no redirects. */
+/**
+ * An HTTP client for token endpoints: HTTP/1.1, no redirects, a pool of kept connections for each OAuth app. Apps of
+ * one provider share its origin, and one whose answers hang must not take the connections of the others.
+ */
 export function createTokenClient(options: TokenClientOptions = {}): TokenClient {
-  const agent = new Agent({
-    connections: options.connectionsPerOrigin ?? CONNECTIONS_PER_ORIGIN,
-    pipelining: 1,
-    keepAliveTimeout: IDLE_CONNECTION_MS,
-    maxHeaderSize: LONGEST_HEADERS_BYTES,
-    connect: { timeout: CONNECT_WITHIN_MS, ...options.tls },
-  });
+  const agents = new Map<string, Agent>();
+  const agentOf = ({ clientId, descriptor }: TokenRequest): Agent => {
+    const app = JSON.stringify([descriptor.tokenUrl, clientId]);
+    const agent = agents.get(app) ?? openAgent(options);
+    agents.set(app, agent);
+    return agent;
+  };
   const underWay = new Set<Promise<TokenEndpointAnswer>>();
   let closed: Promise<void> | null = null;
 
   const ask = async (request: TokenRequest, { mayBegin }: AskOptions = {}): Promise<TokenEndpointAnswer> => {
     if (closed !== null) return neverSent("CLIENT_CLOSED");
-    const answer = start(agent, request, mayBegin);
+    const answer = start(agentOf(request), request, mayBegin);
     underWay.add(answer);
     try {
       return await answer;
@@ -63,12 +66,25 @@ export function createTokenClient(options: TokenClientOptions = {}): TokenClient
       underWay.delete(answer);
     }
   };
+  const closeAgents = async () => {
+    await Promise.all([...agents.values()].map((agent) => agent.close()));
+  };
   const close = (): Promise<void> => {
     // Waited for here: undici forgets a connection that failed once, and what runs on it later.
-    closed ??= Promise.all(underWay).then(() => agent.close());
+    closed ??= Promise.all(underWay).then(closeAgents);
     return closed;
   };
   return { ask, close };
+}
+
+function openAgent({ connectionsPerApp = CONNECTIONS_PER_APP, tls }: TokenClientOptions): Agent {
+  return new Agent({
+    connections: connectionsPerApp,
+    pipelining: 1,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    maxHeaderSize: LONGEST_HEADERS_BYTES,
+    connect: { timeout: CONNECT_WITHIN_MS, ...tls },
+  });
 }
 
 async function start(

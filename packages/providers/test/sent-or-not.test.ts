@@ -104,7 +104,7 @@ describe("once a request may have been seen, its loss is said to be one", () => 
         else socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\n{}");
       });
     });
-    const client = openClient({ connectionsPerOrigin: 1 });
+    const client = openClient({ connectionsPerApp: 1 });
     const request = requestAt(`http://127.0.0.1:${port}/token`);
     expect(await client.ask(request)).toMatchObject({ kind: "http", status: 200 });
     expect(await client.ask(request)).toMatchObject({ kind: "none", sent: true });
@@ -117,7 +117,7 @@ describe("once a request may have been seen, its loss is said to be one", () => 
       // Says keep-alive and hangs up all the same.
       setImmediate(() => response.socket?.destroy());
     });
-    const client = openClient({ connectionsPerOrigin: 1 });
+    const client = openClient({ connectionsPerApp: 1 });
     for (let round = 1; round <= 50; round++) {
       const refreshToken = `token-${round}`;
       const answer = await client.ask({ ...requestAt(endpoint.url), refreshToken });

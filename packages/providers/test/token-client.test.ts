@@ -36,7 +36,7 @@ describe("a hung endpoint", () => {
   test("a full house at one origin leaves another origin its own connections", async () => {
     const full = await startTokenEndpoint(() => {});
     const other = await startTokenEndpoint(reply(200, TOKENS));
-    const client = openClient({ connectionsPerOrigin: 2 });
+    const client = openClient({ connectionsPerApp: 2 });
     const waiting = [1, 2, 3, 4].map(() => client.ask(requestAt(full.url, 400)));
     await until(() => full.requests.length === 2);
     expect(await client.ask(requestAt(other.url))).toMatchObject({ kind: "http", status: 200 });
@@ -45,11 +45,26 @@ describe("a hung endpoint", () => {
   });
 });
 
+test("a full house of one app leaves another app at the same endpoint its own connections", async () => {
+  let isHung = true;
+  const endpoint = await startTokenEndpoint((response, request) => {
+    if (!isHung) reply(200, TOKENS)(response, request);
+  });
+  const client = openClient({ connectionsPerApp: 2 });
+  const waiting = [1, 2, 3].map(() => client.ask(requestAt(endpoint.url, 400)));
+  await until(() => endpoint.requests.length === 2);
+  isHung = false;
+  const answer = await client.ask({ ...requestAt(endpoint.url), clientId: "another app" });
+  expect(answer).toMatchObject({ kind: "http", status: 200 });
+  expect(endpoint.requests).toHaveLength(3);
+  await Promise.all(waiting);
+});
+
 describe("close", () => {
   test("waits for the answers that are under way: a sent request is never cancelled", async () => {
     const pending: ServerResponse[] = [];
     const endpoint = await startTokenEndpoint((response) => pending.push(response));
-    const client = openClient({ connectionsPerOrigin: 1 });
+    const client = openClient({ connectionsPerApp: 1 });
     const answers = [client.ask(requestAt(endpoint.url)), client.ask(requestAt(endpoint.url))];
     await until(() => pending.length === 1);
     let isClosed = false;
@@ -70,7 +85,7 @@ describe("close", () => {
     const { cert, key } = await certificateFor({ type: 7, ip: "127.0.0.1" });
     const pending: ServerResponse[] = [];
     const endpoint = await startTokenEndpoint((response) => pending.push(response), { cert, key, cutsFirst: true });
-    const client = openClient({ connectionsPerOrigin: 2, tls: { ca: cert } });
+    const client = openClient({ connectionsPerApp: 2, tls: { ca: cert } });
     const order: string[] = [];
     const answers = [1, 2, 3].map(async () => {
       const answer = await client.ask(requestAt(endpoint.url));
@@ -107,7 +122,7 @@ test("connections are kept: refreshes in a row share one", async () => {
     ports.add(raw.socket.remotePort);
     reply(200, TOKENS)(response, request, raw);
   });
-  const client = openClient({ connectionsPerOrigin: 1 });
+  const client = openClient({ connectionsPerApp: 1 });
   for (let round = 0; round < 5; round++) await client.ask(requestAt(endpoint.url));
   expect(ports.size).toBe(1);
 });

@@ -63,12 +63,12 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Whether the rows themselves are refused (SQLSTATE classes 22 data, 23 constraint, 54 limit): trying the
- * same again is no use. Nothing else says that, not even an error that is not transient: a password that
+ * Whether the rows themselves are refused (SQLSTATE classes 22 data, 23 constraint, 54 limit; a value that cannot
+ * be converted, or damaged data): trying the same again is no use. Nothing else says that, not even an error that is not transient: a password that
  * was changed, a migration under way, a process out of sockets are mended by somebody.
  */
 export function isRefusal(error: unknown): boolean {
-  return /^(22|23|54)/.test(readFacts(error).state ?? "");
+  return /^(22...|23...|54...|0A000|XX001)$/.test(readFacts(error).state ?? "");
 }
 
 /** Whether the statement waited too long, as for a row that somebody else holds. */

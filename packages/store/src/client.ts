@@ -21,6 +21,8 @@ export interface StoreOptions {
   statementTimeoutMs?: number;
   /** How long a statement may wait for a row that somebody holds; as long as statementTimeoutMs when not said. */
   lockTimeoutMs?: number;
+  /** Told of an idle connection that broke: the server, or the way to it, was in trouble. */
+  onBroken?(error: Error): void;
   /** How long a busy connection may say nothing before it is given up; above statementTimeoutMs. */
   silenceTimeoutMs?: number;
 }
@@ -41,6 +43,9 @@ export interface Store {
  * a word (a failover), which TCP alone would notice after a quarter of an hour. A transaction that
  * this process leaves open, because it was frozen, is rolled back by the server.
  *
+ * A commit that was acknowledged has reached the disk, also where the server, the database or the role has
+ * `synchronous_commit` off: it may be the only copy of a token.
+ *
  * Errors name constraints and codes, never a value of a row or a parameter; see client-errors.ts.
  */
 export function openStore(options: StoreOptions): Store {
@@ -56,7 +61,7 @@ export function openStore(options: StoreOptions): Store {
     onConnect: (client) => prepareConnection(client, options),
   });
   // An idle connection that breaks is replaced at the next use; unheard, its error would end the process.
-  pool.on("error", () => {});
+  pool.on("error", (error) => options.onBroken?.(error));
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => preparedName(sql) }),
     errorFormat: "minimal",
@@ -100,7 +105,8 @@ async function prepareConnection(client: pg.ClientBase, options: StoreOptions): 
     `SET TIME ZONE 'UTC';
      SET statement_timeout = ${statementTimeoutMs};
      SET lock_timeout = ${lockTimeoutMs};
-     SET idle_in_transaction_session_timeout = ${statementTimeoutMs}`,
+     SET idle_in_transaction_session_timeout = ${statementTimeoutMs};
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
   );
 }
 

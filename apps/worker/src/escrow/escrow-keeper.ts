@@ -11,6 +11,8 @@ export interface AwaitedRequest {
 
 /** The escrow as this worker uses it: settlements in the clear on this side, sealed entries on the other. */
 export interface EscrowKeeper {
+  /** False when nothing can be put anywhere. */
+  readonly hasPlace: boolean;
   /** @throws EscrowError when no place takes them */
   put(settlements: readonly Settlement[]): Promise<void>;
   /**
@@ -65,6 +67,7 @@ export function createEscrowKeeper({
   };
 
   return {
+    hasPlace: escrow.hasPlace,
     async put(settlements) {
       await escrow.put(
         settlements.map((settlement) => ({

@@ -71,7 +71,7 @@ export function openSafekeeping({
     told.add(settlement.intentId);
     logger.error(subjectOf(settlement), "a token set in the escrow has no connection to go to, it stays there");
   };
-  const waitingParts = { escrow: keeper, write, onSettled, onHomeless, now };
+  const waitingParts = { escrow: keeper, write, isRefusal, onSettled, onHomeless, now };
   const drain = drainEscrow({
     escrow: keeper,
     settle: (waiting) => settleWaiting(waiting, waitingParts),

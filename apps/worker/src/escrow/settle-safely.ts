@@ -4,12 +4,14 @@ import type { EscrowKeeper } from "./escrow-keeper.ts";
 
 /** A settle that takes longer than this is put aside: its process may not live to see it written. */
 const PUT_ASIDE_AFTER_MS = 1_000;
+/** How long after a try to put something aside that failed the next one comes. */
+const PUT_AGAIN_AFTER_MS = 1_000;
 
 /** `escrowed`: not yet written, but safe: whoever reaches the database first will write it. */
 export type SafeSettleResult = SettleResult | "escrowed";
 
-export interface SafeSettleParts extends Omit<SettleParts, "onResults" | "mayLetGo"> {
-  readonly escrow: Pick<EscrowKeeper, "put" | "remove">;
+export interface SafeSettleParts extends Omit<SettleParts, "onResults" | "mayGiveUp" | "mayLetGo"> {
+  readonly escrow: Pick<EscrowKeeper, "put" | "remove" | "hasPlace">;
   /** Told when settlements could not be put aside either: from now on only this process keeps them. */
   readonly onUnsafe: (error: unknown, waiting: number) => void;
   /** Told the result of one that had been answered `escrowed` before. */
@@ -36,7 +38,8 @@ export interface SafeSettle {
  * told to stop, what is safe there at that moment is left to others; what is not goes on being tried.
  *
  * A settlement that the database refuses for what it holds, or a token set whose row is missing, stays in the
- * escrow: it may be the only copy, and somebody has to look.
+ * escrow: it may be the only copy, and somebody has to look. As long as the escrow does not take it, this process
+ * keeps it, and does not end.
  */
 export function settleSafely(settlements: readonly Settlement[], parts: SafeSettleParts): SafeSettle {
   const waiting = new Map(settlements.map((settlement) => [settlement.intentId, toAnswer<SafeSettleResult>()]));
@@ -48,8 +51,9 @@ export function settleSafely(settlements: readonly Settlement[], parts: SafeSett
     if (!(await aside.put())) return;
     for (const { intentId } of aside.unwritten()) waiting.get(intentId)?.resolve("escrowed");
   };
+  const hasEnded = new AbortController();
   const timers = [
-    setTimeout(() => void aside.put(), PUT_ASIDE_AFTER_MS),
+    setTimeout(() => void aside.putForSure(hasEnded.signal), PUT_ASIDE_AFTER_MS),
     setTimeout(() => void letGo(), parts.letGoAfterMs),
   ];
   const end = (settlement: Settlement, result: WrittenResult) => {
@@ -68,12 +72,16 @@ export function settleSafely(settlements: readonly Settlement[], parts: SafeSett
       await aside.end(some, theirs);
       for (const [index, settlement] of some.entries()) end(settlement, theirs[index] as WrittenResult);
     },
+    mayGiveUp: async (some) => some.every(({ tokens }) => tokens === null) || (await aside.put()),
     mayLetGo: async () => parts.isStopping() && (await aside.put()),
   })
     .catch((error: unknown) => {
       for (const answer of waiting.values()) answer.reject(error);
     })
-    .finally(() => timers.forEach(clearTimeout));
+    .finally(() => {
+      hasEnded.abort();
+      timers.forEach(clearTimeout);
+    });
   return { results, done };
 }
 
@@ -116,13 +124,20 @@ function putAside(settlements: readonly Settlement[], { escrow, onUnsafe }: Safe
     putting ??= tryOnce();
     return putting;
   };
+  const putForSure = async (until?: AbortSignal): Promise<void> => {
+    while (!(await put()) && escrow.hasPlace && until?.aborted !== true) {
+      await new Promise((resolve) => setTimeout(resolve, PUT_AGAIN_AFTER_MS));
+    }
+  };
   return {
     unwritten: () => [...unwritten.values()],
     /** Whether all that is not written is safe now. */
     put,
+    /** Ends when it is, unless there is no place at all. */
+    putForSure,
     /** What is written leaves the escrow, and what never will be comes to stay. */
     async end(some: readonly Settlement[], results: readonly WrittenResult[]): Promise<void> {
-      if (some.some((settlement, index) => staysAside(settlement, results[index]))) await put();
+      if (some.some((settlement, index) => staysAside(settlement, results[index]))) await putForSure();
       const written = some.filter((settlement, index) => isWritten(settlement, results[index]));
       for (const { intentId } of written) unwritten.delete(intentId);
       await putting;

@@ -1,4 +1,5 @@
 import type { Settlement, SettleResult } from "@evergrant/store";
+import { withoutJournal } from "../settle-until-written.ts";
 import type { EscrowKeeper } from "./escrow-keeper.ts";
 import type { WaitingSettlement } from "./settlement-text.ts";
 
@@ -6,6 +7,8 @@ export interface WaitingParts {
   readonly escrow: Pick<EscrowKeeper, "remove">;
   /** One transaction: all or nothing. */
   readonly write: (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]>;
+  /** The rows themselves are refused. */
+  readonly isRefusal: (error: unknown) => boolean;
   readonly onSettled: (waiting: WaitingSettlement, result: SettleResult, waitedMs: number) => void;
   /** Told of a token set whose connection is not there: it stays in the escrow. */
   readonly onHomeless: (settlement: Settlement) => void;
@@ -23,7 +26,10 @@ export interface WaitingParts {
  */
 export async function settleWaiting(waiting: readonly WaitingSettlement[], parts: WaitingParts): Promise<void> {
   const now = parts.now();
-  const results = await parts.write(waiting.map((item) => withNote(item, now)));
+  const results = await writeOrBare(
+    waiting.map((item) => withNote(item, now)),
+    parts,
+  );
   const ended: string[] = [];
   for (const [index, item] of waiting.entries()) {
     const { settlement } = item;
@@ -35,6 +41,19 @@ export async function settleWaiting(waiting: readonly WaitingSettlement[], parts
     }
   }
   await parts.escrow.remove(ended);
+}
+
+/** One alone that is refused is written without its journal, if that is what is refused. */
+async function writeOrBare(
+  settlements: readonly Settlement[],
+  { write, isRefusal }: WaitingParts,
+): Promise<readonly SettleResult[]> {
+  try {
+    return await write(settlements);
+  } catch (error) {
+    if (settlements.length > 1 || !isRefusal(error)) throw error;
+    return write(settlements.map(withoutJournal));
+  }
 }
 
 function withNote(item: WaitingSettlement, now: number): Settlement {

@@ -37,7 +37,7 @@ export function createTakeOver({
       claims.map((claim, index) => {
         const left = lastOf(waiting, claim);
         // Any answer but a rotation left the token as it was: whoever still asks with it may be the one who rotates it.
-        const isAwaited = awaited[index] === true && left?.settlement.outcome !== "rotated";
+        const isAwaited = awaited[index] === true && !(left !== undefined && hasRotated(left));
         if (isAwaited) return "awaited";
         if (left !== undefined) return settleFor(claim, left);
         return complete && sawAwaited ? "nothing" : "unreadable";
@@ -50,13 +50,20 @@ function requestOf({ connection, generation }: Claim): AwaitedRequest {
   return { connectionId: connection.id, generation };
 }
 
-/** Only what presented the token that is still current can end this refresh. */
+/**
+ * Only what presented the token that is still current can end this refresh. A rotation before all else: a worker that
+ * is cut off puts its old failure again and again, and another may have asked since.
+ */
 function lastOf(waiting: readonly WaitingSettlement[], claim: Claim): WaitingSettlement | undefined {
   return waiting
     .filter(({ settlement }) => settlement.connectionId === claim.connection.id)
     .filter(({ settlement }) => settlement.generation === claim.generation)
-    .toSorted((one, other) => one.putAt - other.putAt)
+    .toSorted((one, other) => Number(hasRotated(one)) - Number(hasRotated(other)) || one.putAt - other.putAt)
     .at(-1);
+}
+
+function hasRotated({ settlement }: WaitingSettlement): boolean {
+  return settlement.outcome === "rotated";
 }
 
 /** The claim has replaced the lost worker's intent: the settle ends ours. */

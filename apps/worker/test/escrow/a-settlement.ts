@@ -38,6 +38,7 @@ export function anEscrow() {
   const held = new Map<string, Settlement>();
   return {
     held,
+    hasPlace: true,
     refuses: false,
     puts: 0,
     async put(settlements: readonly Settlement[]) {

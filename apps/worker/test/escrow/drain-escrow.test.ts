@@ -25,6 +25,7 @@ function drain(connectionIds: readonly string[], refuse: (rows: readonly Settlem
     written.push(...rows.map((row) => row.connectionId));
     return rows.map(({ connectionId }) => (connectionId === "missing" ? "missing" : "settled"));
   };
+  const isRefusal = (error: unknown) => error === refused;
   const faults: Error[] = [];
   const escrow = {
     readAll: async () => ({ waiting: [...held.values()], complete: faults.length === 0, faults }),
@@ -35,8 +36,8 @@ function drain(connectionIds: readonly string[], refuse: (rows: readonly Settlem
   const draining = drainEscrow({
     escrow,
     settle: (waiting) =>
-      settleWaiting(waiting, { escrow, write, onSettled: () => {}, onHomeless: () => {}, now: () => 10 }),
-    isRefusal: (error) => error === refused,
+      settleWaiting(waiting, { escrow, write, isRefusal, onSettled: () => {}, onHomeless: () => {}, now: () => 10 }),
+    isRefusal,
     isTimeout: (error) => error === rowHeld,
     onError: (error) => errors.push(error),
     everyMs: 5,
@@ -44,6 +45,14 @@ function drain(connectionIds: readonly string[], refuse: (rows: readonly Settlem
   onTestFinished(() => draining.close());
   return { draining, written, errors, faults, left: () => [...held.keys()] };
 }
+
+test("one whose journal is refused is written without it", async () => {
+  const { written, left } = drain(["a"], (rows) =>
+    rows.some(({ decision }) => decision.events.length > 0) ? refused : null,
+  );
+  await expect.poll(left).toEqual([]);
+  expect(written).toEqual(["a"]);
+});
 
 test("what a worker that is gone has left is settled by whoever lives, and forgotten only then", async () => {
   let isAway = true;

@@ -1,5 +1,5 @@
 import type { Settlement, SettleResult } from "@evergrant/store";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { settleSafely } from "../../src/escrow/settle-safely.ts";
 import { anEscrow, aSettlement } from "./a-settlement.ts";
 
@@ -130,6 +130,46 @@ test("a token set whose row the database refuses stays in the escrow, its neighb
   });
   expect(await results).toEqual(["settled", refused]);
   expect([...escrow.held.keys()]).toEqual([poisoned.intentId]);
+});
+
+test("a token set that is refused while the escrow takes nothing is kept by this process until one of them does", async () => {
+  const escrow = anEscrow();
+  escrow.refuses = true;
+  let tries = 0;
+  const refuses = async () => {
+    tries += 1;
+    if (tries === 3) escrow.refuses = false;
+    throw refused;
+  };
+  const { results, unsafe } = run([aSettlement()], refuses, { escrow, isStopping: () => true });
+  expect(await results).toEqual([refused]);
+  expect(tries).toBeGreaterThanOrEqual(3);
+  expect(unsafe.length).toBeGreaterThanOrEqual(2);
+  expect(escrow.held.size).toBe(1);
+});
+
+test("a refused failure is no loss, and nobody waits for its place", async () => {
+  const escrow = anEscrow();
+  escrow.refuses = true;
+  const failure = aSettlement({ outcome: "unavailable", tokens: null });
+  escrow.hasPlace = false;
+  const refuses = async () => Promise.reject(refused);
+  expect(await run([failure], refuses, { escrow }).results).toEqual([refused]);
+});
+
+test("a settle that hangs is put aside a second later again, while the escrow is away", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const escrow = anEscrow();
+  escrow.refuses = true;
+  run([aSettlement()], () => new Promise(() => {}), { escrow });
+  await vi.advanceTimersByTimeAsync(2_500);
+  expect([escrow.puts, escrow.held.size]).toEqual([2, 0]);
+  escrow.refuses = false;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([escrow.puts, escrow.held.size]).toEqual([3, 1]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(escrow.puts).toBe(3);
 });
 
 test("one whose row somebody holds keeps no neighbour's refresh waiting, and is alone in the escrow", async () => {

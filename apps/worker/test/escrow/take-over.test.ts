@@ -34,6 +34,7 @@ function takeOver(
       written.push(...rows);
       return rows.map(() => "settled");
     },
+    isRefusal: () => false,
     onSettled: () => {},
     onHomeless: () => {},
     onError: () => {},
@@ -60,6 +61,17 @@ test("the last of several that presented the current token is taken", async () =
   ]);
   expect(written).toMatchObject([{ durationMs: 99 }]);
   expect(removed).toEqual(["2"]);
+});
+
+test("a rotation is taken before a failure of another worker's, however lately that was put again", async () => {
+  const rotation = aSettlement({ intentId: "1" });
+  const failure = aSettlement({ intentId: "2", outcome: "unavailable", tokens: null });
+  const { written, removed } = await takeOver([
+    { settlement: rotation, putAt: 4_000 },
+    { settlement: failure, putAt: 5_000 },
+  ]);
+  expect(written).toMatchObject([{ outcome: "rotated" }]);
+  expect(removed).toEqual(["1"]);
 });
 
 test.each([

@@ -34,9 +34,15 @@ export async function readDue(
     connectionId: row.id,
     dueAt: row.due_at.getTime(),
     mode: row.mode,
-    accessTokenExpiresAt: row.access_token_expires_at?.getTime() ?? null,
-    grantExpiresAt: row.grant_expires_at?.getTime() ?? null,
+    accessTokenExpiresAt: toEpochMs(row.access_token_expires_at),
+    grantExpiresAt: toEpochMs(row.grant_expires_at),
   }));
+}
+
+/** Null also for a time that no clock has, as somebody's statement may have written it: PostgreSQL knows infinity. */
+function toEpochMs(at: Date | null): number | null {
+  const epochMs = at?.getTime() ?? Number.NaN;
+  return Number.isFinite(epochMs) ? epochMs : null;
 }
 
 interface DueRow {

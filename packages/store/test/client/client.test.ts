@@ -20,6 +20,19 @@ afterAll(async () => {
 });
 
 describe("an open store", () => {
+  test.each([
+    ["off", "on"],
+    ["local", "local"],
+    ["remote_apply", "remote_apply"],
+  ])("takes no commit for done that a crash can undo: %s becomes %s", async (given, used) => {
+    await withClient(database.url, (client) =>
+      client.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET synchronous_commit = ${given}`),
+    );
+    const durable = openStore({ databaseUrl: database.url, applicationName: "evergrant-test" });
+    expect(await durable.prisma.$queryRaw`SHOW synchronous_commit`).toEqual([{ synchronous_commit: used }]);
+    await durable.close();
+  });
+
   test("keeps instants exact on a server whose time zone is not UTC", async () => {
     const dueAt = new Date("2026-03-29T00:30:00.123Z");
     const connection = { id: "dates", appId: "app", mode: "fresh", dueAt } as const;

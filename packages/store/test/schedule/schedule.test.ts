@@ -49,6 +49,16 @@ describe("due connections", () => {
     expect(plan).not.toContain("Rows Removed by Filter");
   });
 
+  test("with times that no clock has are offered like others", async () => {
+    for (const id of ["damaged", "sound"]) await connect(id);
+    await store.prisma.$executeRaw`
+      UPDATE connection SET access_token_expires_at = 'infinity', grant_expires_at = '-infinity'
+      WHERE id = 'damaged'`;
+    const rows = await readDue(store, { appId: "app", after: null, limit: 9 });
+    expect(rows.map((row) => row.connectionId)).toEqual(["damaged", "sound"]);
+    expect(rows[0]).toMatchObject({ accessTokenExpiresAt: null, grantExpiresAt: null });
+  });
+
   test("with the same due time are told apart by id", async () => {
     for (const id of ["b", "a", "c"]) await connect(id);
     await store.prisma.connection.updateMany({ data: { dueAt: new Date(Date.now() - 5_000) } });

@@ -1,5 +1,6 @@
 import type { Invariant, TestName } from "../invariant.ts";
 import { escrowGuards } from "./escrow-guards.ts";
+import { lastCopyGuards } from "./last-copy-guards.ts";
 import { lateGuards } from "./late-guards.ts";
 import { spentGuards } from "./spent-guards.ts";
 
@@ -93,7 +94,7 @@ export const durableTokens: Invariant = {
       mutants: [
         {
           name: "unknown-errors-are-refusals",
-          find: 'return /^(22|23|54)/.test(readFacts(error).state ?? "");',
+          find: 'return /^(22...|23...|54...|0A000|XX001)$/.test(readFacts(error).state ?? "");',
           replace: "return !isTransient(error);",
           means: "a changed password or a migration under way costs tokens",
         },
@@ -126,8 +127,8 @@ export const durableTokens: Invariant = {
       mutants: [
         {
           name: "journal-before-token",
-          find: "if (isRefused) return settleWithoutJournal(settlements, parts, error);",
-          replace: "if (isRefused) return settlements.map(() => asError(error));",
+          find: "    if (isRefused && hasJournal(settlements)) return settleWithoutJournal(settlements, parts);\n",
+          replace: "",
           means: "an event that cannot be stored costs the token",
         },
       ],
@@ -148,6 +149,7 @@ export const durableTokens: Invariant = {
     },
     ...escrowGuards,
     ...lateGuards,
+    ...lastCopyGuards,
     ...spentGuards,
     {
       does: "An access token whose successor is missing is dropped at once",

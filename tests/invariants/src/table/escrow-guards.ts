@@ -29,8 +29,15 @@ export const escrowGuards: readonly Guard[] = [
         means: "a worker that is killed while it waits takes the token along",
       },
       {
+        name: "the-escrow-is-tried-once",
+        find: "while (!(await put()) && escrow.hasPlace && until?.aborted !== true) {",
+        replace: "while (!(await put()) && false) {",
+        test: safely("a settle that hangs is put aside a second later again"),
+        means: "an escrow that was away for a second has no use for as long as the database is silent",
+      },
+      {
         name: "hangs-are-not-put-aside",
-        find: "setTimeout(() => void aside.put(), PUT_ASIDE_AFTER_MS)",
+        find: "setTimeout(() => void aside.putForSure(hasEnded.signal), PUT_ASIDE_AFTER_MS)",
         replace: "setTimeout(() => {}, PUT_ASIDE_AFTER_MS)",
         test: safely("a settle that hangs is put aside while it hangs"),
         means: "a database that is silent is no failure, and nothing is put aside",
@@ -82,8 +89,16 @@ export const escrowGuards: readonly Guard[] = [
     mutants: [
       {
         name: "refused-rows-are-forgotten",
-        find: "      if (some.some((settlement, index) => staysAside(settlement, results[index]))) await put();\n",
+        find: "some.every(({ tokens }) => tokens === null) || (await aside.put()),",
+        replace: "some.length > 0,",
+        test: safely("a token set that is refused while the escrow takes nothing is kept"),
+        means: "while the escrow is away as well, the only copy goes with the next claim",
+      },
+      {
+        name: "the-homeless-are-not-put-aside",
+        find: "      if (some.some((settlement, index) => staysAside(settlement, results[index]))) await putForSure();\n",
         replace: "",
+        test: safely("a token set whose connection is missing stays in the escrow"),
         means: "nobody can look at it any more",
       },
       {
@@ -108,10 +123,10 @@ export const escrowGuards: readonly Guard[] = [
     mutants: [
       {
         name: "escrow-forgets-first",
-        find: "  const results = await parts.write(",
+        find: "  const results = await writeOrBare(",
         replace:
           "  await parts.escrow.remove(waiting.map(({ settlement }) => settlement.intentId));\n" +
-          "  const results = await parts.write(",
+          "  const results = await writeOrBare(",
         means: "a database that is still away costs what waited for it",
       },
       {
@@ -245,7 +260,7 @@ export const escrowGuards: readonly Guard[] = [
       },
       {
         name: "renewal-is-taken-for-the-answer",
-        find: ' && left?.settlement.outcome !== "rotated"',
+        find: " && !(left !== undefined && hasRotated(left))",
         replace: " && left === undefined",
         test: takeOver("a renewal is not taken while another answer is awaited"),
         means: "a sleeper's renewal is settled, and the successor that is on its way comes second",

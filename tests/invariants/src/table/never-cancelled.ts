@@ -47,14 +47,14 @@ export const neverCancelled: Invariant = {
       mutants: [
         {
           name: "close-cuts-off",
-          find: "closed ??= Promise.all(underWay).then(() => agent.close());",
-          replace: "closed ??= agent.destroy();",
+          find: "closed ??= Promise.all(underWay).then(closeAgents);",
+          replace: "closed ??= Promise.all([...agents.values()].map((agent) => agent.destroy())).then(() => {});",
           means: "a stop cuts every connection",
         },
         {
           name: "close-leaves-waiting-to-the-http-client",
-          find: "closed ??= Promise.all(underWay).then(() => agent.close());",
-          replace: "closed ??= agent.close();",
+          find: "closed ??= Promise.all(underWay).then(closeAgents);",
+          replace: "closed ??= closeAgents();",
           test: closeTest("waits for a request too that runs where another found no connection"),
           means: "the client forgets a connection that failed once, and what runs on it later",
         },

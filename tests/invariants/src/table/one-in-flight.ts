@@ -160,12 +160,12 @@ export const oneInFlight: Invariant = {
     ...troubleGuards,
     {
       does: "A worker that is handed a connection twice in one instant claims it once",
-      file: "apps/worker/src/create-refresh-parts.ts",
+      file: "apps/worker/src/claim-many.ts",
       test: workerTest("a worker that is handed a connection twice in the same instant"),
       mutants: [
         {
           name: "one-claim-for-two",
-          find: "        byId.delete(id);\n",
+          find: "      byId.delete(id);\n",
           replace: "",
           means: "both jobs of a batch get the same claim",
         },

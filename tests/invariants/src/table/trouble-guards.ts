@@ -40,27 +40,27 @@ export const troubleGuards: readonly Guard[] = [
     mutants: [
       {
         name: "trouble-does-not-last",
-        find: "const mayTakeOver = askedAt - lastTroubleAt > leaseMs;",
-        replace: "const mayTakeOver = true;",
+        find: "mayTakeOver: trouble.sinceMs > leaseMs",
+        replace: "mayTakeOver: true",
         means: "it is forgotten at once",
       },
       {
         name: "failed-claims-are-no-trouble",
-        find: "        async (error) => {\n          noteTrouble();\n",
-        replace: "        async (error) => {\n",
+        find: "        onTrouble: trouble.note,\n",
+        replace: "        onTrouble: () => {},\n",
         test: workerTest("a claim that failed"),
         means: "a claim that failed is not remembered",
       },
       {
         name: "waiting-settles-are-no-trouble",
-        find: "    if (!isRowHeld(error)) noteTrouble();\n",
+        find: "    if (!isRowHeld(error) && !isRefusal(error)) trouble.note();\n",
         replace: "",
         test: workerTest("a settle that was not taken"),
         means: "a settle that was not taken is not remembered",
       },
       {
         name: "failed-renewals-are-no-trouble",
-        find: "onError: (error) => {\n      noteTrouble();\n",
+        find: "onError: (error) => {\n      trouble.note();\n",
         replace: "onError: (error) => {\n",
         test: workerTest("a lease that could not be renewed"),
         means: "a lease that could not be renewed is not remembered",

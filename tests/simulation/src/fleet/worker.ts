@@ -139,7 +139,7 @@ function wire(process: VirtualProcess, parts: WorkerParts, isStopping: () => boo
   const onHomeless = ({ connectionId }: Settlement) => {
     throw new Error(`The escrow holds a token set of ${connectionId}, which is not there.`);
   };
-  const waiting = { escrow: keeper, write, onSettled: () => {}, onHomeless, now };
+  const waiting = { escrow: keeper, write, isRefusal: () => false, onSettled: () => {}, onHomeless, now };
   const takeOver = createTakeOver({ ...waiting, onError });
   const useCase: RefreshParts = {
     async claim(connectionId) {
