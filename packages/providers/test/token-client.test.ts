@@ -47,8 +47,8 @@ describe("a hung endpoint", () => {
 
 test("a full house of one app leaves another app at the same endpoint its own connections", async () => {
   let isHung = true;
-  const endpoint = await startTokenEndpoint((response, request) => {
-    if (!isHung) reply(200, TOKENS)(response, request);
+  const endpoint = await startTokenEndpoint((...exchange) => {
+    if (!isHung) reply(200, TOKENS)(...exchange);
   });
   const client = openClient({ connectionsPerApp: 2 });
   const waiting = [1, 2, 3].map(() => client.ask(requestAt(endpoint.url, 400)));
