@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEscrow } from "@evergrant/store/escrow";
-import { type FaultSpec, type RunningPostgres, startEmbeddedPostgres, withClient } from "@evergrant/testkit";
-import getPort from "get-port";
+import { type FaultSpec, withClient } from "@evergrant/testkit";
 import { afterEach, describe, expect, inject, test } from "vitest";
+import { startOwnPostgres } from "./own-postgres.ts";
 import { type Running, start, stopAll, until } from "./process.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -37,12 +37,13 @@ describe.each([
   test.runIf(!redis || inject("redisUrl") !== null)(
     "PostgreSQL away under load, one worker told to stop at once and the others before it is back, costs no token",
     async () => {
-      const { postgres, reboot } = await ownPostgres();
+      const postgres = await startOwnPostgres(tempDir("postgres"));
+      cleanUps.push(() => postgres.stop());
       const directory = tempDir("escrow");
       world = await createWorld({
         redis,
         rules: { strict: { accessTokenTtlMs: LIFETIME_MS } },
-        databaseUrl: new URL("/evergrant", postgres.url).href,
+        databaseUrl: postgres.databaseUrl,
       });
       await world.migrate();
       await world.addApp({ id: "books", kind: "strict", provider: "books", descriptor: DESCRIPTOR });
@@ -71,7 +72,7 @@ describe.each([
       process.stderr.write(`${entries.length} settlements in the escrow, exit codes ${codes.join(" ")}\n`);
       expect(codes).toEqual([0, 0, 0]);
 
-      await reboot();
+      await postgres.startAgain();
       const homeless = await intentsOfUnsettled();
       process.stderr.write(`${homeless.length} of them bring the only token that works\n`);
       expect(homeless.length).toBeGreaterThan(20);
@@ -97,19 +98,6 @@ const DESCRIPTOR = {
   schedule: { leadMs: 4_000, jitterMs: 2_000 },
   retry: { firstMs: 300, maxMs: 1_000 },
 };
-
-async function ownPostgres(): Promise<{ postgres: RunningPostgres; reboot: () => Promise<void> }> {
-  const dataDir = tempDir("postgres");
-  const port = await getPort({ host: "127.0.0.1" });
-  let postgres = await startEmbeddedPostgres({ dataDir, port });
-  cleanUps.push(() => postgres.stop());
-  return {
-    postgres,
-    reboot: async () => {
-      postgres = await startEmbeddedPostgres({ dataDir, port });
-    },
-  };
-}
 
 const openIntents = () =>
   withClient(world.databaseUrl, async (client) => (await client.query("SELECT 1 FROM refresh_intent")).rowCount ?? 0);
