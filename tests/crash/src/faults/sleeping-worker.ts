@@ -99,7 +99,9 @@ async function answersAreOut(world: World, worker: Slot): Promise<boolean> {
  * has to be done as well.
  */
 async function hasSettled(world: World, worker: Slot, claimed: readonly string[], inHand: readonly InHand[]) {
+  let waitsFor = "PostgreSQL";
   const isSettled = async () => {
+    waitsFor = "PostgreSQL";
     if (!world.postgres.isUp) return false;
     const rows = await world.postgres.query(
       "SELECT 1 FROM refresh_intent WHERE connection_id = ANY($1) AND holder = $2",
@@ -108,11 +110,15 @@ async function hasSettled(world: World, worker: Slot, claimed: readonly string[]
     const held = await world.holdings.read(inHand.map(({ connectionId }) => connectionId));
     const isHome = ({ grantId }: InHand) =>
       held.some((token) => token.grantId === grantId && (token.accepted || token.grant?.endedBy !== null));
-    return rows.length === 0 && inHand.every(isHome);
+    const abroad = inHand.filter((grant) => !isHome(grant)).map(({ grantId }) => grantId);
+    waitsFor = `${rows.length} of its claims, and the tokens of ${abroad.join(", ") || "nobody"}`;
+    return rows.length === 0 && abroad.length === 0;
   };
-  const hasSettled =
-    (await becomes(() => isSettled().catch(() => false), settledWithinMs)) && (await othersAreDone(world, inHand));
-  if (!hasSettled) world.losses.doubt(`${worker.name} had not settled everything ${settledWithinMs} ms after it woke`);
+  if (!(await becomes(() => isSettled().catch(() => false), settledWithinMs))) {
+    world.losses.doubt(`${worker.name} had not settled everything ${settledWithinMs} ms after it woke: ${waitsFor}`);
+  } else if (!(await othersAreDone(world, inHand))) {
+    world.losses.doubt(`others had not settled what ${worker.name} had held ${settledWithinMs} ms after it was home`);
+  }
 }
 
 async function othersAreDone({ postgres }: World, inHand: readonly InHand[]): Promise<boolean> {
