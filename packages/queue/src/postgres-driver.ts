@@ -1,24 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import {
-  assertSchemaCompatibility,
-  PostgresConnection,
-  type PostgresConnectionOptions,
-  type PostgresPoolConfig,
-  PostgresQueueBackend,
-  type QueueBaseOptions,
-  runMigrations,
-  SchemaMigrationRequiredError,
-} from "bullmq";
-import pg from "pg";
+import { type PostgresConnectionOptions, PostgresQueueBackend, type QueueBaseOptions, runMigrations } from "bullmq";
+import { CalmClient, CONNECT_TIMEOUT_MS, QUEUE_SCHEMA, RecoveringConnection } from "./postgres-connection.ts";
 import { type QueueDriver, restAfterFailedFetch } from "./queue-driver.ts";
 
-/** The queue's tables live in a schema of their own, out of sight of Prisma's migrations. */
-const QUEUE_SCHEMA = "evergrant_queue";
-
 const PRODUCER_CONNECTIONS = 3;
-/** Beside these a worker holds one connection that listens. */
-const CONSUMER_CONNECTIONS = 4;
-const CONNECT_TIMEOUT_MS = 2_000;
+/** One of them listens. */
+const CONSUMER_CONNECTIONS = 5;
 const PRODUCER_QUERY_TIMEOUT_MS = 4_000;
 const CONSUMER_QUERY_TIMEOUT_MS = 15_000;
 const LISTEN_SECONDS_MAX = 5;
@@ -33,15 +20,14 @@ const MAXED_PAUSE_MS = 100;
  * Connections: at most 3 for all producers of a process, and at most 5 for each worker.
  */
 export function createPostgresDriver(databaseUrl: string, report: (error: Error) => void): QueueDriver {
-  const shared = new RecoveringConnection(poolConfig(databaseUrl, PRODUCER_CONNECTIONS, PRODUCER_QUERY_TIMEOUT_MS));
+  const shared = new RecoveringConnection(databaseUrl, PRODUCER_CONNECTIONS, PRODUCER_QUERY_TIMEOUT_MS);
   shared.on("error", report);
 
   return {
     kind: "postgres",
     producer: (name, options) => new CalmPostgresBackend(shared, name, postgresOptions(options), false),
     openConsumer: () => {
-      const config = poolConfig(databaseUrl, CONSUMER_CONNECTIONS, CONSUMER_QUERY_TIMEOUT_MS);
-      const connection = new RecoveringConnection(config);
+      const connection = new RecoveringConnection(databaseUrl, CONSUMER_CONNECTIONS, CONSUMER_QUERY_TIMEOUT_MS);
       return {
         factory: (name, options) =>
           restAfterFailedFetch(new CalmPostgresBackend(connection, name, postgresOptions(options), true)),
@@ -57,33 +43,6 @@ export function createPostgresDriver(databaseUrl: string, report: (error: Error)
     },
     close: () => shared.close(),
   };
-}
-
-/** BullMQ remembers a first failed contact for ever; a process that starts before its database has to get over it. */
-class RecoveringConnection extends PostgresConnection {
-  #ready: Promise<void> | undefined;
-
-  override waitUntilReady(): Promise<void> {
-    this.#ready ??= this.#checkSchema().catch((error: unknown) => {
-      this.#ready = undefined;
-      throw error;
-    });
-    return this.#ready;
-  }
-
-  async #checkSchema(): Promise<void> {
-    const client = await this.pool.connect();
-    try {
-      await assertSchemaCompatibility(client, this.schema);
-    } catch (error) {
-      if (!(error instanceof SchemaMigrationRequiredError)) throw error;
-      throw new Error(`The queue's tables (schema ${this.schema}) are missing: run "evergrant migrate".`, {
-        cause: error,
-      });
-    } finally {
-      client.release();
-    }
-  }
 }
 
 class CalmPostgresBackend extends PostgresQueueBackend {
@@ -108,17 +67,10 @@ class CalmPostgresBackend extends PostgresQueueBackend {
   }
 }
 
-/** Between queries nobody else hears of a lost connection, and what nobody hears ends the process; the next query rejects. */
-const ignore = (): void => {};
-/** Those that are already listened to: a pool hands them out again. */
-const heard = new WeakSet<object>();
-
 /** A lock of the transaction, not of the session: it ends with its connection, whatever happens to this process. */
 async function holdingLock(connection: RecoveringConnection, name: string, work: () => Promise<void>): Promise<void> {
   const client = await connection.pool.connect();
   let broken = true;
-  if (!heard.has(client)) client.on("error", ignore);
-  heard.add(client);
   try {
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock(hashtext($1))", [`evergrant:${name}`]);
@@ -132,31 +84,13 @@ async function holdingLock(connection: RecoveringConnection, name: string, work:
 
 /** Many pods may call it at once: BullMQ's migrator takes an advisory lock and runs all steps in one transaction. */
 async function migrateQueueSchema(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  client.on("error", ignore);
+  const client = new CalmClient({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   await client.connect();
   try {
     await runMigrations(client, QUEUE_SCHEMA);
   } finally {
     await client.end();
   }
-}
-
-function poolConfig(databaseUrl: string, connectionsMax: number, queryTimeoutMs: number): PostgresPoolConfig {
-  // `options` in the URL would win over the ones that BullMQ adds (its search_path): they go in together.
-  const url = new URL(databaseUrl);
-  const optionsOfUrl = url.searchParams.get("options") ?? "";
-  url.searchParams.delete("options");
-  return {
-    connectionString: url.href,
-    schema: QUEUE_SCHEMA,
-    options: `${optionsOfUrl} -c synchronous_commit=off`.trim(),
-    application_name: "evergrant-queue",
-    max: connectionsMax,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: queryTimeoutMs,
-    keepAlive: true,
-  };
 }
 
 /** The connection in the options is only there because BullMQ asks for one; the driver's own is used. */

@@ -10,8 +10,11 @@ export interface Passage {
   readonly greeting: Buffer;
 }
 
-/** Looks at a piece before it is passed on. `hold` keeps it, and all that this side of the connection sends after it. */
-export type Watcher = (passage: Passage) => "hold" | undefined;
+/**
+ * Looks at a piece before it is passed on. `hold` keeps it, and all that this side of the connection sends after it.
+ * `lastly` goes after it in the same piece, and nothing after that: the connection ends.
+ */
+export type Watcher = (passage: Passage) => "hold" | { readonly lastly: Buffer } | undefined;
 
 /** Stands between a client and a server on loopback, and can be as unkind as a network. */
 export interface TcpProxy {
@@ -86,13 +89,21 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
   function pass(line: Line, from: Passage["from"], data: Buffer, other: Socket): void {
     if (from === "client") line.greeting ??= data;
     const held = line.held[from];
-    if (held !== null) held.push(data);
-    else if (isHeld({ from, data, connection: line.number, greeting: line.greeting ?? data })) line.held[from] = [data];
-    else other.write(data);
+    if (held !== null) {
+      held.push(data);
+      return;
+    }
+    const passage = { from, data, connection: line.number, greeting: line.greeting ?? data };
+    const verdicts = [...watchers].map((watcher) => watcher(passage));
+    const last = verdicts.find((verdict) => typeof verdict === "object");
+    if (verdicts.includes("hold")) line.held[from] = [data];
+    else if (last === undefined) other.write(data);
+    else finish(line, other, Buffer.concat([data, last.lastly]));
   }
 
-  function isHeld(passage: Passage): boolean {
-    return [...watchers].map((watcher) => watcher(passage)).includes("hold");
+  function finish({ near, far }: Line, receiver: Socket, data: Buffer): void {
+    receiver.end(data);
+    (receiver === near ? far : near).destroy();
   }
 
   function sever(): void {
