@@ -4,6 +4,8 @@ import { createWorld, type World } from "./world.ts";
 
 const RUN_MS = 60_000;
 const SECOND = 1_000;
+/** What `refresh --help`, which asks nobody, takes on two cores with nothing else to do: the second is that machine's. */
+const QUIET_START_MS = 380;
 
 describe.runIf(inject("redisUrl") !== null)(
   "two schedulers and three workers keep 2,000 connections alive for a minute",
@@ -89,13 +91,15 @@ describe.runIf(inject("redisUrl") !== null)(
       const requests = async () => (await world.provider.audit("xero-quiet")).requests;
       const refresh = (...more: string[]) => admin(["refresh", "acme-xero", "--wait", "--json", ...more], world.keyEnv);
       const took: number[] = [];
+      const started: number[] = [];
       for (const _ of [1, 2, 3]) {
+        started.push(Math.round((await admin(["refresh", "--help"], world.keyEnv)).tookMs));
         const answer = await refresh("--force");
         expect(answer).toMatchObject({ code: 0, stdout: expect.stringContaining("rotated") });
         took.push(Math.round(answer.tookMs));
       }
-      process.stderr.write(`refresh --wait took ${took.join(", ")} ms\n`);
-      expect(took.toSorted((one, other) => one - other)[1]).toBeLessThan(1_000);
+      process.stderr.write(`refresh --wait took ${took.join(", ")} ms; --help alone ${started.join(", ")} ms\n`);
+      expect(median(took)).toBeLessThan(SECOND * Math.max(1, median(started) / QUIET_START_MS));
       expect(await requests()).toBe(3);
 
       // A refresh of a moment ago would answer as well.
@@ -106,6 +110,9 @@ describe.runIf(inject("redisUrl") !== null)(
     });
   },
 );
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
 
 async function status(
   url: string,

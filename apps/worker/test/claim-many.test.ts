@@ -38,3 +38,17 @@ test("a database that is away is asked once, and is trouble", async () => {
   expect((await ask(["a", "b"])).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   expect([asked.length, troubles()]).toEqual([1, 1]);
 });
+
+test("a claim counts from before it was asked for, however long the database takes: its lease began in between", async () => {
+  let nowMs = 1_000;
+  const { results } = claimMany({
+    claim: async (ids) => {
+      nowMs = 20_000;
+      return ids.map((id) => ({ connection: { id } }) as Claim);
+    },
+    isRefusal: () => false,
+    onTrouble: () => {},
+    monotonicMs: () => nowMs,
+  })(["a"]);
+  expect(await results[0]).toMatchObject({ askedAt: 1_000 });
+});

@@ -71,6 +71,33 @@ test("a settle that hangs is put aside while it hangs", async () => {
   vi.useRealTimers();
 });
 
+test("one that is written while it is being put aside leaves the escrow all the same", async () => {
+  const escrow = anEscrow();
+  const put = escrow.put.bind(escrow);
+  let arrive = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  escrow.put = async (some) => {
+    await arrived;
+    await put(some);
+  };
+  let tries = 0;
+  const { results, done } = run(
+    [aSettlement()],
+    async (rows) => {
+      tries += 1;
+      if (tries === 1) throw away;
+      setTimeout(arrive, 0);
+      return settled(rows);
+    },
+    { escrow },
+  );
+  expect(await results).toEqual(["settled"]);
+  await done;
+  expect([escrow.puts, escrow.held.size]).toEqual([1, 0]);
+});
+
 test("on a stop, what is safe in the escrow is left to others", async () => {
   let stopping = false;
   const escrow = anEscrow();

@@ -328,4 +328,17 @@ export const escrowGuards: readonly Guard[] = [
       },
     ],
   },
+  {
+    does: "What is written while it is being put aside leaves the escrow after it has come there",
+    file: "apps/worker/src/escrow/settle-safely.ts",
+    test: safely("one that is written while it is being put aside leaves the escrow all the same"),
+    mutants: [
+      {
+        name: "the-escrow-is-emptied-too-soon",
+        find: "      await putting;\n",
+        replace: "",
+        means: "a settled refresh stays there as if it were the only copy",
+      },
+    ],
+  },
 ];

@@ -150,5 +150,19 @@ export const neverCancelled: Invariant = {
         },
       ],
     },
+    {
+      does: "A worker that is told to stop has no end before the only copy of a token is safe",
+      file: "apps/worker/src/escrow/settle-safely.ts",
+      test: stopTest("does not end before the only copy of a token is safe somewhere"),
+      mutants: [
+        {
+          name: "a-stop-forgets-the-only-copy",
+          find: "mayLetGo: async () => parts.isStopping() && (await aside.put()),",
+          replace: "mayLetGo: async () => parts.isStopping(),",
+          build: ["apps/worker"],
+          means: "the database is away and the escrow takes nothing: what was brought home is lost with the process",
+        },
+      ],
+    },
   ],
 };

@@ -79,4 +79,20 @@ export const sealedGuards: readonly Guard[] = [
       },
     ],
   },
+  {
+    does: "New data keys are made only where nothing was encrypted yet",
+    file: "packages/store/src/secrets/open-vault.ts",
+    test: {
+      file: "packages/store/test/secrets/open-vault.test.ts",
+      name: "refuses to make new keys when tokens were encrypted under some that are gone",
+    },
+    mutants: [
+      {
+        name: "lost-keys-are-made-anew",
+        find: "const isFirst = !(await hasCiphertexts(store));",
+        replace: "const isFirst = true;",
+        means: "what was lost by mistake is covered up, and every stored token reads as damaged",
+      },
+    ],
+  },
 ];

@@ -67,4 +67,20 @@ export const troubleGuards: readonly Guard[] = [
       },
     ],
   },
+  {
+    does: "A session that the database ends between two queries ends no worker",
+    file: "packages/queue/src/postgres-connection.ts",
+    test: {
+      file: "packages/queue/test/ended-sessions.test.ts",
+      name: "a session that PostgreSQL ends right after any of its answers ends no process",
+    },
+    mutants: [
+      {
+        name: "unheard-errors-end-the-process",
+        find: 'if (event === "error" && this.listenerCount("error") === 0) return false;',
+        replace: "",
+        means: "a restart of the database stops workers, each with refreshes in hand",
+      },
+    ],
+  },
 ];
