@@ -4,6 +4,8 @@ import pg from "pg";
 /** The queue's tables live in a schema of their own, out of sight of Prisma's migrations. */
 export const QUEUE_SCHEMA = "evergrant_queue";
 export const CONNECT_TIMEOUT_MS = 2_000;
+/** A session that only listens sends nothing by itself: its silent end would be noticed after hours. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
 
 /**
  * BullMQ's connection over a pool of our own, at most `connectionsMax` sessions, the one that listens among them.
@@ -75,5 +77,6 @@ function openPool(databaseUrl: string, connectionsMax: number, queryTimeoutMs: n
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
   });
 }

@@ -3,8 +3,8 @@ import { createTestDatabase, endSessionAfterAnswer, startTcpProxy } from "@everg
 import { expect, onTestFinished, test } from "vitest";
 import { placeAt, recordingHandler } from "./backend-under-test.ts";
 
-/** About as many as a worker is given between its first contact and its first job. */
-const ANSWERS = 16;
+/** Fewer than a worker is given between its first contact and its first job. */
+const ANSWERS = 12;
 
 test("a session that PostgreSQL ends right after any of its answers ends no process, and the queue goes on", async () => {
   const unheard: unknown[] = [];
