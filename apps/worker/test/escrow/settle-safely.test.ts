@@ -74,13 +74,14 @@ test("a settle that hangs is put aside while it hangs", async () => {
 test("one that is written while it is being put aside leaves the escrow all the same", async () => {
   const escrow = anEscrow();
   const put = escrow.put.bind(escrow);
-  let arrive = () => {};
-  const arrived = new Promise<void>((resolve) => {
-    arrive = resolve;
+  let goOn = () => {};
+  const slow = new Promise<void>((resolve) => {
+    goOn = resolve;
   });
-  escrow.put = async (some) => {
-    await arrived;
-    await put(some);
+  let hasArrived: Promise<void> | undefined;
+  escrow.put = (some) => {
+    hasArrived = slow.then(() => put(some));
+    return hasArrived;
   };
   let tries = 0;
   const { results, done } = run(
@@ -88,13 +89,13 @@ test("one that is written while it is being put aside leaves the escrow all the 
     async (rows) => {
       tries += 1;
       if (tries === 1) throw away;
-      setTimeout(arrive, 0);
+      setTimeout(goOn, 0);
       return settled(rows);
     },
     { escrow },
   );
   expect(await results).toEqual(["settled"]);
-  await done;
+  await Promise.all([done, hasArrived]);
   expect([escrow.puts, escrow.held.size]).toEqual([1, 0]);
 });
 
