@@ -8,8 +8,10 @@ import { becomes } from "./worker-at-work.ts";
 
 /** After an outage all were refreshed at once: nobody may be due again for most of a refresh's interval. */
 const opensWithinMs = 30_000;
-/** Longer than the most that a breaker waits between two probes of a campaign. */
+/** Longer than the most that a breaker waits between two probes of a campaign … */
 const closesWithinMs = 30_000;
+/** … and for each connection that a real wave had refused before, and that is tried before those of the mistake. */
+const perRefusedMs = 1_500;
 
 const needs: readonly Part[] = ["postgres", "redis", "provider", "workers", "tokens"];
 
@@ -69,12 +71,37 @@ async function underWatch(
     async heal() {
       await takeBack();
       const backAt = Date.now();
-      const hasClosed = await becomes(async () => !(await isBreakerOpen(world.postgres, app.id)), closesWithinMs);
-      run.note({ app: app.id, breakerClosedAfterMs: hasClosed ? Date.now() - backAt : null });
-      if (!hasClosed) world.unkept.push(`fault ${run.number}: the breaker of ${app.id} did not close by itself`);
+      const withinMs = closesWithinMs + (await readRefused(world, app)).length * perRefusedMs;
+      const hasClosed = await becomes(async () => !(await isBreakerOpen(world.postgres, app.id)), withinMs);
+      const isReal = !hasClosed && (await isRealWave(world, app));
+      run.note({ app: app.id, breakerClosedAfterMs: hasClosed ? Date.now() - backAt : null, isReal });
+      if (!hasClosed && !isReal) {
+        world.unkept.push(`fault ${run.number}: the breaker of ${app.id} did not close by itself`);
+      }
       resume();
     },
   };
+}
+
+/**
+ * Whether a wave of lost grants was quicker than the mistake: all that were refused are spent, no answer to any of
+ * them could close the breaker, and somebody has to accept it.
+ */
+async function isRealWave(world: World, app: AppUnderTest): Promise<boolean> {
+  const refused = await readRefused(world, app);
+  const held = await world.holdings.read(refused);
+  return refused.length > 0 && !held.some(({ accepted }) => accepted);
+}
+
+/** By whose answers a breaker that is open for a wave of rejections finds out whether it may close. */
+async function readRefused({ postgres }: World, app: AppUnderTest): Promise<string[]> {
+  const rows = await postgres.query<{ id: string }>(
+    `SELECT c.id FROM connection c JOIN oauth_app a ON a.id = c.app_id
+     WHERE a.id = $1 AND a.breaker_reason = 'rejections' AND c.state = 'active' AND c.first_strike_at IS NOT NULL
+       AND (a.breaker_accepted_at IS NULL OR c.first_strike_at > a.breaker_accepted_at)`,
+    [app.id],
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** By the operator's command, who is so sure of it that the old one goes at once. */
